@@ -42,7 +42,7 @@ class Found:
     total: int | None
 
 
-def asked(api: Api, *, limit: int, contact: str | None = None) -> dict[str, str | int]:
+def search_params(api: Api, *, limit: int, contact: str | None = None) -> dict[str, str | int]:
     """The parameters of a search: of the whole location, or of one contact; whatever the status."""
     named = {"location_id": api.location} | ({"contact_id": contact} if contact else {})
     params: dict[str, str | int] = {api.dialect.parameter(name): key for name, key in named.items()}
@@ -51,7 +51,7 @@ def asked(api: Api, *, limit: int, contact: str | None = None) -> dict[str, str 
 
 def pages(api: Api, entity: Entity, contact: str | None = None) -> Iterator[Found]:
     """Pages to the end. Raises Malformed where the cursor stands still or a record comes twice."""
-    params = asked(api, limit=PAGE, contact=contact)
+    params = search_params(api, limit=PAGE, contact=contact)
     seen: set[str] = set()
     while True:
         reply = decode(api.call(f"{entity}.search", params=params).body, _page(entity.plural))
@@ -98,15 +98,15 @@ def _page(member: str) -> type[msgspec.Struct]:
     )
 
 
-def told(api: Api, entity: Entity, found: dict[str, Any]) -> dict[str, Any]:
+def with_names(api: Api, entity: Entity, record: dict[str, Any]) -> dict[str, Any]:
     """A record with the names of what GHL holds by id. Raises Malformed for an unknown id."""
     if not GHL[entity].named:
-        return found
-    stage = str(found.get("pipelineStageId") or found.get("pipelineId") or "")
-    return api.pipelines(knowing=stage).told(found)
+        return record
+    stage = str(record.get("pipelineStageId") or record.get("pipelineId") or "")
+    return api.pipelines(knowing=stage).with_names(record)
 
 
-def told_row(api: Api, entity: Entity, row: Row) -> Row:
+def row_with_names(api: Api, entity: Entity, row: Row) -> Row:
     """The same of a row as it came."""
-    found = told(api, entity, msgspec.json.decode(row.raw))
-    return Row(row.head, msgspec.json.encode(found))
+    named = with_names(api, entity, msgspec.json.decode(row.raw))
+    return Row(row.head, msgspec.json.encode(named))

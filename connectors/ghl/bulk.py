@@ -45,11 +45,11 @@ def bulk_tags(api: Api, writes: Sequence[Write], alone: Alone) -> list[Reply]:
     except (Transient, Uncertain, Malformed) as error:
         return [reply_to(write, error) for write in writes]
     return [
-        reply for write in writes for reply in _told(write, results.get(write.key or ""), alone)
+        reply for write in writes for reply in _replies(write, results.get(write.key or ""), alone)
     ]
 
 
-def _told(write: Write, result: TagResult | None, alone: Alone) -> list[Reply]:
+def _replies(write: Write, result: TagResult | None, alone: Alone) -> list[Reply]:
     if result is None:
         return alone(write)
     if result.error:
@@ -78,8 +78,8 @@ def bulk_business(api: Api, writes: Sequence[Write], alone: Alone) -> list[Reply
 
 
 def _linked(write: Write) -> list[Reply]:
-    held = Record(write.key or "", {LINKED: write.fields[LINKED]})
-    return [Reply(write.op_id, Status.DONE, record=held, key=write.key)]
+    record = Record(write.key or "", {LINKED: write.fields[LINKED]})
+    return [Reply(write.op_id, Status.DONE, record=record, key=write.key)]
 
 
 def _text(value: Json) -> str | None:
@@ -89,5 +89,5 @@ def _text(value: Json) -> str | None:
 def tagged(write: Write, after: Sequence[str] | None) -> Reply:
     """Done, with the whole set of tags where GHL told it."""
     tags: list[Json] | None = None if after is None else list(after)
-    held = None if tags is None else Record(write.key or "", {"tags": tags})
-    return Reply(write.op_id, Status.DONE, record=held, key=write.key)
+    record = None if tags is None else Record(write.key or "", {"tags": tags})
+    return Reply(write.op_id, Status.DONE, record=record, key=write.key)

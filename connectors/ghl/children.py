@@ -13,7 +13,7 @@ from connectors.ghl.api import Api
 from connectors.ghl.contacts import member
 from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Row, listed, lists, with_parent
-from connectors.ghl.pipelines import needs_held
+from connectors.ghl.pipelines import needs_current
 from reconcile.errors import NotFound, Unnamed
 from reconcile.model import Entity
 from reconcile.ports import Json
@@ -23,7 +23,7 @@ def of_contact(api: Api, entity: Entity, contact: str) -> list[Row]:
     """All of a contact's; none where the contact is gone."""
     if GHL[entity].apart:
         return [
-            apart.told_row(api, entity, row)
+            apart.row_with_names(api, entity, row)
             for page in apart.pages(api, entity, contact)
             for row in page.rows
         ]
@@ -40,8 +40,8 @@ def get(api: Api, entity: Entity, contact: str, key: str) -> dict[str, Any] | No
     Raises Unnamed for a refusal that proves neither.
     """
     try:
-        found = member(api.call(f"{entity}.get", _parts(entity, contact, key)).json(), entity)
-        return apart.told(api, entity, found)
+        record = member(api.call(f"{entity}.get", _parts(entity, contact, key)).json(), entity)
+        return apart.with_names(api, entity, record)
     except NotFound:
         return None
     except Unnamed:
@@ -59,8 +59,8 @@ def create(api: Api, entity: Entity, contact: str, fields: Mapping[str, Json]) -
         body |= {"contactId": contact, "locationId": api.location}
     if GHL[entity].named:
         body = api.pipelines().spelled(body, {})
-    made = member(api.call(f"{entity}.create", {"contact": contact}, body=body).json(), entity)
-    return apart.told(api, entity, made)
+    created = member(api.call(f"{entity}.create", {"contact": contact}, body=body).json(), entity)
+    return apart.with_names(api, entity, created)
 
 
 def update(
@@ -69,12 +69,12 @@ def update(
     """PUT with the changed fields alone."""
     parts, body = _parts(entity, contact, key), dict(fields)
     if GHL[entity].named:
-        held: dict[str, Any] = {}
-        if needs_held(fields):
-            held = member(api.call(f"{entity}.get", parts).json(), entity)
-        body = api.pipelines().spelled(fields, held)
-    found = member(api.call(f"{entity}.update", parts, body=body).json(), entity)
-    return apart.told(api, entity, found)
+        current: dict[str, Any] = {}
+        if needs_current(fields):
+            current = member(api.call(f"{entity}.get", parts).json(), entity)
+        body = api.pipelines().spelled(fields, current)
+    updated = member(api.call(f"{entity}.update", parts, body=body).json(), entity)
+    return apart.with_names(api, entity, updated)
 
 
 def delete(api: Api, entity: Entity, contact: str, key: str) -> None:

@@ -222,18 +222,18 @@ class GhlConnector:
 
         A task or note is read under its `parent`.
         """
-        found = self._get(entity, key, parent)
-        if found is None or found.get("deleted") is True:
+        item = self._get(entity, key, parent)
+        if item is None or item.get("deleted") is True:
             return None
-        return record(found, self.shape(entity), parent=parent)
+        return record(item, self.shape(entity), parent=parent)
 
     def whole(self, entity: Entity, key: str, parent: str | None = None) -> dict[str, Json] | None:
         """The record by GET with all that GHL tells of it, less the times of its changes."""
-        found = self._get(entity, key, parent)
-        if found is None or found.get("deleted") is True:
+        item = self._get(entity, key, parent)
+        if item is None or item.get("deleted") is True:
             return None
         moving = {GHL[entity].updated, "dateUpdated", "updatedAt"}
-        return {name: value for name, value in found.items() if name not in moving}
+        return {name: value for name, value in item.items() if name not in moving}
 
     def _get(self, entity: Entity, key: str, parent: str | None) -> dict[str, Any] | None:
         if GHL[entity].listed:
@@ -326,18 +326,18 @@ class GhlConnector:
         if self._custom is None:
             self._custom = self._fetch_custom()
         wanted = entities or tuple(GHL)
-        return {key: found for key, found in self._custom.items() if found.entity in wanted}
+        return {key: custom for key, custom in self._custom.items() if custom.entity in wanted}
 
     def _fetch_custom(self) -> dict[str, schema.CustomField]:
         kinds = (each for each, kind in GHL.items() if kind.custom and self._mapped(each))
-        return {found.key: found for found in schema.custom_fields(self.api, *kinds)}
+        return {custom.key: custom for custom in schema.custom_fields(self.api, *kinds)}
 
     def _ids(self, *entities: Entity) -> dict[str, str]:
-        return {key: found.id for key, found in self._customs(*entities).items()}
+        return {key: custom.id for key, custom in self._customs(*entities).items()}
 
     def _read_only(self) -> frozenset[str]:
         return frozenset(
-            key for key, found in (self._custom or {}).items() if not found.info.writable
+            key for key, custom in (self._custom or {}).items() if not custom.info.writable
         )
 
     def _described(self, entity: Entity, users: Sequence[schema.User]) -> dict[str, FieldInfo]:
@@ -348,8 +348,8 @@ class GhlConnector:
         if GHL[entity].named and self._mapped(entity):
             for name, words in self._names().items():
                 described[name] = replace(described[name], choices=words)
-        mine = (found for found in (self._custom or {}).values() if found.entity is entity)
-        return described | {found.key: found.info for found in mine}
+        mine = (custom for custom in (self._custom or {}).values() if custom.entity is entity)
+        return described | {custom.key: custom.info for custom in mine}
 
     def _names(self) -> dict[str, tuple[str, ...]]:
         """What the pipelines and the stages are called; nothing where the token may not ask."""

@@ -109,28 +109,28 @@ def written(fields: Mapping[str, Json]) -> dict[str, Json]:
     return {name: said for name, said in fields.items() if name in INFO and said is not None}
 
 
-def status(held: Mapping[str, Any], name: str) -> str | None:
+def status(contact: Mapping[str, Any], name: str) -> str | None:
     """What a contact as GHL shows it says of one channel by itself; None where it says nothing."""
     if name == _INBOUND_FIELD:
-        entry = _entries(held, INBOUND).get(_ALL, {})
+        entry = _entries(contact, INBOUND).get(_ALL, {})
     else:
         channel = next(one for one in _CHANNELS if one.field == name)
-        found = _entries(held, OUTBOUND)
-        entry = found.get(channel.old) or found.get(channel.new) or {}
+        entries = _entries(contact, OUTBOUND)
+        entry = entries.get(channel.old) or entries.get(channel.new) or {}
     return str(entry["status"]) if entry.get("status") else None
 
 
 def members(
-    fields: Mapping[str, Json], version: str, held: Mapping[str, Any], *, whole: bool
+    fields: Mapping[str, Json], version: str, contact: Mapping[str, Any], *, whole: bool
 ) -> dict[str, Json]:
-    """The members of a body that set these channels; `held` is the contact as GHL shows it now.
+    """The members of a body that set these channels; `contact` is as GHL shows it now.
 
     An entry keeps its message and code. With `whole` every other channel's no goes along: whether
     GHL keeps what is not sent is unknown (docs/ghl.md#do-not-disturb). A yes does not: it might
     take the place of a no that came since it was read, and without a setting a channel is open all
     the same. Raises InvalidField where the person said no for good.
     """
-    settings = _settings(held, version)
+    settings = _settings(contact, version)
     sent: dict[str, Json] = {}
     if whole:
         denied = {key: entry for key, entry in settings.items() if entry["status"] != "inactive"}
@@ -143,34 +143,34 @@ def members(
             sent[key] = _entry(channel.field, entry, fields[channel.field])
             body[OUTBOUND] = sent
     if _INBOUND_FIELD in fields:
-        entry = _entries(held, INBOUND).get(_ALL, {})
+        entry = _entries(contact, INBOUND).get(_ALL, {})
         body[INBOUND] = {_ALL: _entry(_INBOUND_FIELD, entry, fields[_INBOUND_FIELD])}
     return body
 
 
-def _settings(held: Mapping[str, Any], version: str) -> dict[str, Any]:
+def _settings(contact: Mapping[str, Any], version: str) -> dict[str, Any]:
     """The channels' entries, by this version's keys.
 
     One that GHL gives without a status cannot be sent back.
     """
-    found = _entries(held, OUTBOUND)
+    entries = _entries(contact, OUTBOUND)
     settings = {}
     for channel in _CHANNELS:
-        entry = found.get(channel.old) or found.get(channel.new)
+        entry = entries.get(channel.old) or entries.get(channel.new)
         if entry and entry.get("status"):
             settings[channel.key(version)] = entry
     return settings
 
 
-def _entries(held: Mapping[str, Any], member: str) -> dict[str, dict[str, Any]]:
-    found = held.get(member)
-    if not isinstance(found, dict):
+def _entries(contact: Mapping[str, Any], member: str) -> dict[str, dict[str, Any]]:
+    entries = contact.get(member)
+    if not isinstance(entries, dict):
         return {}
-    return {key: entry for key, entry in found.items() if isinstance(entry, dict)}
+    return {key: entry for key, entry in entries.items() if isinstance(entry, dict)}
 
 
 def _entry(name: str, entry: Mapping[str, Any], status: Json) -> dict[str, Any]:
-    kept = {member: entry[member] for member in ("message", "code") if entry.get(member)}
+    details = {member: entry[member] for member in ("message", "code") if entry.get(member)}
     lasting = entry.get("status") == _LASTING
     if lasting and status == "inactive":
         raise InvalidField(
@@ -179,5 +179,5 @@ def _entry(name: str, entry: Mapping[str, Any], status: Json) -> dict[str, Any]:
             code="PERMANENT",
         )
     if lasting:
-        return {**kept, "status": _LASTING}
-    return {**kept, "status": status}
+        return {**details, "status": _LASTING}
+    return {**details, "status": status}

@@ -55,8 +55,8 @@ def find(api: Api, query: str, *, page_size: int = 20) -> list[dict[str, Any]]:
         "query": query[:75],
         "sort": newest,
     }
-    found = decode(api.call("contact.search", body=body).body, SearchPage).contacts
-    return [msgspec.json.decode(item) for item in found]
+    items = decode(api.call("contact.search", body=body).body, SearchPage).contacts
+    return [msgspec.json.decode(item) for item in items]
 
 
 def duplicate(
@@ -66,8 +66,8 @@ def duplicate(
     params: dict[str, str | int] = {"locationId": api.location}
     params |= {"email": email} if email else {}
     params |= {"number": number} if number else {}
-    found = api.call("contact.duplicate", params=params).json().get("contact")
-    return found if isinstance(found, dict) else None
+    contact = api.call("contact.duplicate", params=params).json().get("contact")
+    return contact if isinstance(contact, dict) else None
 
 
 def get(api: Api, contact: str) -> dict[str, Any] | None:
@@ -112,8 +112,8 @@ def update(api: Api, contact: str, fields: Mapping[str, Json]) -> dict[str, Any]
     Never tags (PUT replaces them all), never locationId (422).
     """
     reply = api.call("contact.update", {"contact": contact}, body=dict(fields)).json()
-    found = reply.get("contact")
-    return found if isinstance(found, dict) else None
+    updated = reply.get("contact")
+    return updated if isinstance(updated, dict) else None
 
 
 def delete(api: Api, contact: str) -> None:
@@ -137,9 +137,9 @@ def link_business(api: Api, contacts: Sequence[str], business: str | None) -> se
 
 def member(reply: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The object under `name`. Raises Malformed where the reply has none."""
-    found = reply.get(name)
-    if isinstance(found, dict):
-        return found
+    item = reply.get(name)
+    if isinstance(item, dict):
+        return item
     raise Malformed(
         f"expected a reply with {name!r}, found {', '.join(sorted(reply)) or 'an empty object'}"
     )

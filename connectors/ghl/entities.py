@@ -22,7 +22,7 @@ class GhlEntity:
 
     `paths` says where each native field lies, in order of preference. `info` describes those that
     may be mapped, and `codecs` names the codec of a field where its type alone does not. `match` is
-    how unlinked records are matched, and `asked` what GHL requires of a new one, both by native
+    how unlinked records are matched, and `required` what GHL requires of a new one, both by native
     field; `created` is what a new one holds unless it is said. `content` tells a record that a
     create in doubt may have made.
 
@@ -48,7 +48,7 @@ class GhlEntity:
     info: Mapping[str, FieldInfo]
     match: tuple[tuple[str, ...], ...]
     scope: str
-    asked: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
     created: Mapping[str, Json] = field(default_factory=dict)
     content: tuple[str, ...] = ()
     codecs: Mapping[str, str] = field(default_factory=dict)
@@ -198,7 +198,7 @@ _TASK = GhlEntity(
     },
     match=(("title", "dueDate"),),
     scope="locations/tasks",
-    asked=("title", "dueDate"),  # docs/ghl.md#tasks
+    required=("title", "dueDate"),  # docs/ghl.md#tasks
     created={"completed": False},
     content=("title", "body"),
     # GHL's editor stores it as HTML, its API takes plain text (docs/ghl.md#rich-text).
@@ -222,7 +222,7 @@ _NOTE = GhlEntity(
     },
     match=(("body",),),
     scope="contacts",
-    asked=("body",),  # docs/ghl.md#notes
+    required=("body",),  # docs/ghl.md#notes
     content=("body", "title"),
     codecs={"body": "html"},
     owners=frozenset({"userId"}),
@@ -254,7 +254,7 @@ _COMPANY = GhlEntity(
     },
     match=(("name",),),
     scope="businesses",
-    asked=("name",),
+    required=("name",),
     content=("name",),
     codecs={"name": "name"},
     dated=True,
@@ -288,7 +288,7 @@ _OPPORTUNITY = GhlEntity(
     },
     match=(("name",),),
     scope="opportunities",
-    asked=("name", "pipeline"),
+    required=("name", "pipeline"),
     created={"status": "open"},
     content=("name",),
     dated=True,

@@ -65,14 +65,14 @@ class Finder:
         By name alone, and for what is kept apart, GHL has but its search, whose index trails, as a
         list may: what is not found at once is looked for once more after that.
         """
-        found = self._found(write)
-        if not found and not self._indexed and _in_an_index(write):
+        records = self._candidates(write)
+        if not records and not self._indexed and _in_an_index(write):
             self._sleep(self._lag_seconds)
             self._indexed = True
-            found = self._found(write)
-        return found
+            records = self._candidates(write)
+        return records
 
-    def _found(self, write: Write) -> Sequence[Record]:
+    def _candidates(self, write: Write) -> Sequence[Record]:
         if write.entity.spec.set_of:
             raise InvalidField(
                 f"there is no {write.entity} to look for", remedy="this is a fault of the plan"
@@ -89,38 +89,38 @@ class Finder:
         there = children.of_contact(self._api, write.entity, write.parent)
         return self._same(write, there, kind.content)
 
-    def made(self, write: Write) -> tuple[Sequence[Record], bool]:
+    def created_by(self, write: Write) -> tuple[Sequence[Record], bool]:
         """What `look` finds that no other write made and that is not older.
 
         It also gives whether GHL says that it is new.
         """
-        found = [item for item in self._found(write) if item.key not in self._ours]
-        ages = [(item, _added(item)) for item in found]
+        candidates = [item for item in self._candidates(write) if item.key not in self._ours]
+        ages = [(item, _added(item)) for item in candidates]
         oldest = self._clock() - SKEW_SECONDS
         young = [item for item, added in ages if added is None or added >= oldest]
         return young, all(added is not None for _, added in ages)
 
     def _contacts(self, write: Write) -> list[Record]:
         email, phone = _text(write.fields.get("email")), _text(write.fields.get("phone"))
-        found = [contacts.duplicate(self._api, email=email)] if email else []
-        found += [contacts.duplicate(self._api, number=phone)] if phone else []
+        matches = [contacts.duplicate(self._api, email=email)] if email else []
+        matches += [contacts.duplicate(self._api, number=phone)] if phone else []
         if not email and not phone and (name := _name(write)):
-            found += [item for item in contacts.find(self._api, name) if _same_name(item, name)]
+            matches += [item for item in contacts.find(self._api, name) if _same_name(item, name)]
         shape = self._dated(write.entity)
-        records = [record(item, shape) for item in found if item is not None]
+        records = [record(item, shape) for item in matches if item is not None]
         return list({item.key: item for item in records}.values())
 
     def _same(self, write: Write, rows: Sequence[Row], names: tuple[str, ...]) -> list[Record]:
         shape = self._dated(write.entity)
         wanted = {name: text for name in names if (text := plain(write.fields.get(name)))}
-        found: list[Record] = []
+        matches: list[Record] = []
         if not wanted:
-            return found
+            return matches
         for row in rows:
-            held: dict[str, Any] = msgspec.json.decode(row.raw)
-            if all(plain(held.get(name)) == text for name, text in wanted.items()):
-                found.append(record(held, shape, parent=write.parent))
-        return found
+            item: dict[str, Any] = msgspec.json.decode(row.raw)
+            if all(plain(item.get(name)) == text for name, text in wanted.items()):
+                matches.append(record(item, shape, parent=write.parent))
+        return matches
 
     def _dated(self, entity: Entity) -> Shape:
         shape = self._shapes(entity)
@@ -128,12 +128,12 @@ class Finder:
         return dataclasses.replace(shape, fields={**shape.fields, _ADDED: added})
 
 
-def _added(found: Record) -> float | None:
+def _added(candidate: Record) -> float | None:
     """When the record was added, epoch seconds.
 
     None where GHL does not say, as for a contact's tasks.
     """
-    added = found.fields.get(_ADDED)
+    added = candidate.fields.get(_ADDED)
     try:
         moment = datetime.fromisoformat(added) if isinstance(added, str) else None
     except ValueError:

@@ -78,9 +78,9 @@ def _page(member: str) -> type[msgspec.Struct]:
 
 def fresh(rows: Iterable[Row], seen: set[str]) -> list[Row]:
     """The rows whose ids are new to `seen`, each once; they are added to it."""
-    found = {row.head.key: row for row in rows if row.head.key not in seen}
-    seen.update(found)
-    return list(found.values())
+    unseen = {row.head.key: row for row in rows if row.head.key not in seen}
+    seen.update(unseen)
+    return list(unseen.values())
 
 
 def decode(body: bytes, page: type[Any]) -> Any:

@@ -90,9 +90,9 @@ def _member(reply: Mapping[str, Any], entity: Entity) -> dict[str, Any]:
     """The record in a reply, under whichever of its names. Raises Malformed where it has none."""
     names = GHL[entity].members
     for name in names:
-        found = reply.get(name)
-        if isinstance(found, dict):
-            return found
+        item = reply.get(name)
+        if isinstance(item, dict):
+            return item
     raise Malformed(
         f"expected a reply with {names[0]!r}, found {', '.join(sorted(reply)) or 'an empty object'}"
     )

@@ -87,9 +87,9 @@ class Callback:
             self._came.set()
         return 200, b"Answer received."
 
-    def expect(self, asked: Consent) -> None:
+    def expect(self, visit: Consent) -> None:
         """Take the answer to this visit, and to no other."""
-        self._state = asked.state.encode()
+        self._state = visit.state.encode()
 
     def wait(self, *, seconds: float = WAIT_SECONDS) -> str:
         """The code.
@@ -130,14 +130,14 @@ def login(
     `app.redirect_uri` must be `callback.url`. Raises Expired where consent does not come or is not
     ours.
     """
-    asked = consent(app)
-    callback.expect(asked)
+    visit = consent(app)
+    callback.expect(visit)
     try:
-        open_browser(asked.url)
+        open_browser(visit.url)
         code = callback.wait(seconds=seconds)
     finally:
         callback.close()
     with store.lock():
-        tokens = exchange.code(code, asked.verifier)
+        tokens = exchange.code(code, visit.verifier)
         store.save(tokens)
     return tokens

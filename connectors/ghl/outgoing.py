@@ -34,16 +34,16 @@ class Spelling:
 
 
 def body_of(
-    write: Write, spelling: Spelling, held: Mapping[str, Any] | None = None
+    write: Write, spelling: Spelling, current: Mapping[str, Any] | None = None
 ) -> dict[str, Json]:
     """The fields that a create or update sends, without the business link.
 
-    `held` is the contact as it is, where one of its consents is written. Raises InvalidField for a
-    field that this operation can never set, naming the field.
+    `current` is the contact as it is, where one of its consents is written. Raises InvalidField for
+    a field that this operation can never set, naming the field.
     """
     creating = write.kind is OpKind.CREATE
-    told = consents.written(write.fields)
-    body = consents.members(told, spelling.version, held or {}, whole=spelling.whole_dnd)
+    channels = consents.written(write.fields)
+    body = consents.members(channels, spelling.version, current or {}, whole=spelling.whole_dnd)
     custom: list[Json] = []
     for name, value in write.fields.items():
         if name == LINKED or name in consents.INFO or (creating and value is None):

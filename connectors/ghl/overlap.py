@@ -91,10 +91,10 @@ class _Ahead:
         """The page at the present place, with `depth` pages in flight."""
         if self._flights and self._flights[0][0] != self._skip:
             self.drop()
-        asked = self._flights[-1][0] + stride if self._flights else self._skip
+        skip = self._flights[-1][0] + stride if self._flights else self._skip
         while len(self._flights) < depth:
-            self._flights.append((asked, self._pool.submit(self._fetch, asked)))
-            asked += stride
+            self._flights.append((skip, self._pool.submit(self._fetch, skip)))
+            skip += stride
         return self._flights.popleft()[1].result()
 
     def advance(self, rows: int) -> None:

@@ -64,7 +64,7 @@ class Pipelines:
         of = (each for each in self.listed if pipeline in (None, each.name))
         return tuple(dict.fromkeys(stage.name for each in of for stage in each.stages))
 
-    def told(self, found: Mapping[str, Any]) -> dict[str, Any]:
+    def with_names(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """A record with the names of its pipeline and stage.
 
         Raises Malformed where GHL lists none of that id: a blank would be carried over.
@@ -75,15 +75,15 @@ class Pipelines:
             (PIPELINE, _PIPELINE_ID, self.listed),
             (STAGE, _STAGE_ID, stages),
         ):
-            if key := found.get(member):
+            if key := record.get(member):
                 named = _by_id(known, str(key))
                 if named is None:
                     raise Malformed(f"its {field} {key} is not among those that GHL lists")
                 names[field] = named.name
-        return {**found, **names}
+        return {**record, **names}
 
-    def spelled(self, fields: Mapping[str, Json], held: Mapping[str, Any]) -> dict[str, Json]:
-        """The body with GHL's ids in the place of the names; `held` is the record as it is.
+    def spelled(self, fields: Mapping[str, Json], current: Mapping[str, Any]) -> dict[str, Json]:
+        """The body with GHL's ids in the place of the names; `current` is the record as it is.
 
         A stage that is not written goes along into a new pipeline by its name, where that has it.
         Raises InvalidField, by name, for what GHL does not have or has twice.
@@ -91,7 +91,7 @@ class Pipelines:
         body = {name: value for name, value in fields.items() if name not in (PIPELINE, STAGE)}
         if PIPELINE not in fields and STAGE not in fields:
             return body
-        before = _by_id(self.listed, str(held.get(_PIPELINE_ID)))
+        before = _by_id(self.listed, str(current.get(_PIPELINE_ID)))
         pipeline = _the_one(self.listed, fields[PIPELINE], "") if PIPELINE in fields else before
         if pipeline is None:
             raise InvalidField(
@@ -102,13 +102,13 @@ class Pipelines:
         if STAGE in fields:
             where = f" of the pipeline {pipeline.name!r}"
             body[_STAGE_ID] = _the_one(pipeline.stages, fields[STAGE], where).id
-        elif before is not None and (known := _by_id(before.stages, str(held.get(_STAGE_ID)))):
+        elif before is not None and (known := _by_id(before.stages, str(current.get(_STAGE_ID)))):
             same = next((each for each in pipeline.stages if each.name == known.name), None)
             body |= {_STAGE_ID: same.id} if same else {}
         return body
 
 
-def needs_held(fields: Mapping[str, Json]) -> bool:
+def needs_current(fields: Mapping[str, Json]) -> bool:
     """Whether one of the two is written alone, which says something beside the other alone."""
     return (PIPELINE in fields) != (STAGE in fields)
 
@@ -137,11 +137,11 @@ def _by_id(known: Iterable[Any], key: str) -> Any:
 def _the_one(known: Sequence[C], value: Json, where: str) -> C:
     """The one of that name, spelled so. Raises InvalidField for none, and for several."""
     name, what = _plain(value), STAGE if where else PIPELINE
-    found = [each for each in known if each.name == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise InvalidField(f"GHL has {len(found)} {what}s{where} called {name!r}", remedy=_REMEDY)
+    matches = [each for each in known if each.name == name]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise InvalidField(f"GHL has {len(matches)} {what}s{where} called {name!r}", remedy=_REMEDY)
     near = difflib.get_close_matches(name, [each.name for each in known], n=3, cutoff=0.5)
     hint = f"; near matches: {', '.join(near)}" if near else ""
     raise InvalidField(f"GHL has no {what}{where} called {name!r}{hint}", remedy=_REMEDY)

@@ -113,12 +113,12 @@ class Reader:
 
     def _by_key(self, keys: Sequence[str], fetch: Fetch, *, what: Entity) -> Read:
         lost: list[str] = []
-        asked = self._each(keys, fetch, lost, what=what)
-        for part in _runs(asked, PARENTS_A_PAGE):
-            found = [item for _, item in part]
+        answers = self._each(keys, fetch, lost, what=what)
+        for part in _runs(answers, PARENTS_A_PAGE):
+            items = [item for _, item in part]
             rows = [
                 Row(Head(id=str(item.get("id"))), msgspec.json.encode(item))
-                for item in found
+                for item in items
                 if item is not None
             ]
             covers = () if what.parent else tuple(key for key, _ in part)
@@ -160,8 +160,8 @@ class Reader:
     def _under(self, entity: Entity, parents: Iterable[str]) -> Iterator[Page | Proof]:
         lost: list[str] = []
         fetch = partial(children.of_contact, self._api, entity)
-        asked = self._each(parents, fetch, lost, what=f"of {entity.parent}")
-        for part in _runs(asked, PARENTS_A_PAGE):
+        answers = self._each(parents, fetch, lost, what=f"of {entity.parent}")
+        for part in _runs(answers, PARENTS_A_PAGE):
             rows = [row for _, listed in part for row in listed if not row.head.deleted]
             yield Page(join(rows), len(rows), covers=tuple(contact for contact, _ in part))
         yield Proof(complete=True, partial=True, quarantined=tuple(lost))
@@ -184,15 +184,15 @@ class Reader:
                 return key, error
 
         patience, read, refused = Patience(), 0, None
-        for key, found in overlapped(attempt, keys, width=self._settings.concurrency):
-            if isinstance(found, ConnectorError):
-                patience.spend(found)
-                refused = found if isinstance(found, (Expired, Blocked)) else refused
-                lost.append(unread(what, key, found))
+        for key, item in overlapped(attempt, keys, width=self._settings.concurrency):
+            if isinstance(item, ConnectorError):
+                patience.spend(item)
+                refused = item if isinstance(item, (Expired, Blocked)) else refused
+                lost.append(unread(what, key, item))
             else:
                 patience.renew()
                 read += 1
-                yield key, found
+                yield key, item
         if refused is not None and not read:
             raise refused
 
@@ -260,13 +260,13 @@ class Reader:
 
     def _named(self, entity: Entity, rows: Iterable[Row], lost: dict[str, str]) -> list[Row]:
         """The rows with the names of what GHL holds by id; those without are told in `lost`."""
-        found: list[Row] = []
+        named: list[Row] = []
         for row in rows:
             try:
-                found.append(apart.told_row(self._api, entity, row))
+                named.append(apart.row_with_names(self._api, entity, row))
             except Malformed as error:
                 lost[row.head.key] = unread(entity, row.head.key, error)
-        return found
+        return named
 
     def _page(self, entity: Entity, skip: int) -> list[Row]:
         return children.search(self._api, entity, limit=self._settings.task_page, skip=skip)

@@ -55,10 +55,10 @@ def custom_fields(api: Api, *entities: Entity) -> list[CustomField]:
     """All custom fields of these kinds, of contacts unless told, in one request."""
     kinds = entities or (OWNER,)
     model = kinds[0].value if len(kinds) == 1 else "all"
-    found = api.call("field.list", params={"model": model}).json().get("customFields") or []
+    items = api.call("field.list", params={"model": model}).json().get("customFields") or []
     return [
         _custom(item, entity)
-        for item in found
+        for item in items
         if isinstance(item, dict)
         for entity in kinds
         if (item.get("model") or kinds[0]) == entity

@@ -56,7 +56,7 @@ def _paths(entity: Entity, name: str, custom: Mapping[str, str]) -> tuple[Path, 
     )
 
 
-def record(found: Mapping[str, Any], shape: Shape, *, parent: str | None = None) -> Record:
+def record(item: Mapping[str, Any], shape: Shape, *, parent: str | None = None) -> Record:
     """One JSON object in any of GHL's shapes as a Record.
 
     The twin of what DuckDB does with a Shape.
@@ -64,21 +64,21 @@ def record(found: Mapping[str, Any], shape: Shape, *, parent: str | None = None)
     `parent` stands in where the object does not name its contact. Raises Malformed for an object
     without a key.
     """
-    key = first(found, shape.key)
+    key = first(item, shape.key)
     if not isinstance(key, str) or not key:
         raise Malformed(
             "expected a record with an id, found one with "
-            f"{', '.join(sorted(found)[:5]) or 'nothing'}"
+            f"{', '.join(sorted(item)[:5]) or 'nothing'}"
         )
-    stated = first(found, shape.parent)
-    version = first(found, shape.version)
+    stated = first(item, shape.parent)
+    version = first(item, shape.version)
     return Record(
         key=key,
-        fields={name: first(found, paths) for name, paths in shape.fields.items()},
+        fields={name: first(item, paths) for name, paths in shape.fields.items()},
         parent=stated if isinstance(stated, str) else parent,
         version=None if version is None else str(version),
-        modified_at=instant(first(found, shape.modified_at)),
-        deleted=first(found, shape.deleted) is True,
+        modified_at=instant(first(item, shape.modified_at)),
+        deleted=first(item, shape.deleted) is True,
     )
 
 
@@ -95,10 +95,10 @@ def instant(value: Json) -> str | None:
     return None
 
 
-def first(found: Any, paths: Iterable[Path]) -> Json:
+def first(item: Any, paths: Iterable[Path]) -> Json:
     """The value at the first of these paths that leads to one; None where none does."""
     for path in paths:
-        value: Json = _walk(found, path)
+        value: Json = _walk(item, path)
         if value is not None:
             return value
     return None

@@ -247,21 +247,21 @@ class Sweep:
         if not rows:
             span.done = True
             return rows
-        kept = [row for row in rows if span.high is None or (position(row) or 0) < span.high]
-        remember(self._seen, kept)
-        span.read += len(kept)
-        if kept:  # the cursor stays with what was kept: without ranges the span goes on from there
-            span.after = next_cursor(kept[-1], span.after)
-            span.at = position(kept[-1])
-            span.spacing = ((span.at or 0) - (position(kept[0]) or 0)) / len(kept)
-        crossed = len(kept) < len(rows)
+        inside = [row for row in rows if span.high is None or (position(row) or 0) < span.high]
+        remember(self._seen, inside)
+        span.read += len(inside)
+        if inside:  # without ranges the span goes on from the last row inside
+            span.after = next_cursor(inside[-1], span.after)
+            span.at = position(inside[-1])
+            span.spacing = ((span.at or 0) - (position(inside[0]) or 0)) / len(inside)
+        crossed = len(inside) < len(rows)
         span.done = crossed or is_last(len(rows), self._page_size, span.read, span.total)
         if not span.done and span.after is None:
             raise Malformed(
                 "expected searchAfter on the last contact of a page, found none: "
                 "the cursor cannot go on"
             )
-        return kept
+        return inside
 
     def _settle(self) -> Iterator[Page | Proof]:
         """Compare with GHL's own count.

@@ -137,12 +137,12 @@ class Writer:
     def _done(self, write: Write) -> Reply:
         match write.kind:
             case OpKind.CREATE:
-                found = self._create(write)
+                item = self._create(write)
             case OpKind.UPDATE | OpKind.ARCHIVE if write.fields:
-                found = self._update(write)
+                item = self._update(write)
             case OpKind.COMPLETE:
                 completed = write.fields.get("completed", True) is True
-                found = children.complete(
+                item = children.complete(
                     self._api, write.entity, _parent(write), _key(write), completed=completed
                 )
             case OpKind.DELETE:
@@ -158,15 +158,17 @@ class Writer:
                     remedy="say which fields mark a record as archived",
                     code="UNSUPPORTED",
                 )
-        held = self._record(write, found)
-        if held is not None and write.kind is OpKind.CREATE:
-            self._finder.claim(held.key)
-        return Reply(write.op_id, Status.DONE, record=held, key=held.key if held else write.key)
+        receipt = self._record(write, item)
+        if receipt is not None and write.kind is OpKind.CREATE:
+            self._finder.claim(receipt.key)
+        return Reply(
+            write.op_id, Status.DONE, record=receipt, key=receipt.key if receipt else write.key
+        )
 
-    def _record(self, write: Write, found: Found) -> Record | None:
-        if found is None:
+    def _record(self, write: Write, item: Found) -> Record | None:
+        if item is None:
             return None
-        return record(found, self._shapes(write.entity), parent=write.parent)
+        return record(item, self._shapes(write.entity), parent=write.parent)
 
     def _create(self, write: Write) -> Found:
         _check_kind(write)
@@ -177,21 +179,21 @@ class Writer:
             return located.create(self._api, write.entity, body)
         if write.tags:
             body["tags"] = list(write.tags)
-        made = contacts.create(self._api, body)
-        return self._linked(write, str(made.get("id") or ""), made)
+        created = contacts.create(self._api, body)
+        return self._linked(write, str(created.get("id") or ""), created)
 
     def _update(self, write: Write) -> Found:
         _check_kind(write)
         key = _key(write)
         # GHL may take channels that are not sent away, and an entry has a message of its own.
-        held = contacts.get(self._api, key) if consents.written(write.fields) else None
-        body = body_of(write, self._spelling, held)
+        current = contacts.get(self._api, key) if consents.written(write.fields) else None
+        body = body_of(write, self._spelling, current)
         if write.entity.parent:
             return children.update(self._api, write.entity, _parent(write), key, body)
         if GHL[write.entity].listed:
             return located.update(self._api, write.entity, key, body)
-        found = contacts.update(self._api, key, body) if body else None
-        return self._linked(write, key, found or self._read_back(key))
+        updated = contacts.update(self._api, key, body) if body else None
+        return self._linked(write, key, updated or self._read_back(key))
 
     def _read_back(self, key: str) -> Found:
         """The contact after a write that did not show it.
@@ -203,7 +205,7 @@ class Writer:
         except ConnectorError:
             return None
 
-    def _linked(self, write: Write, contact: str, found: Found) -> Found:
+    def _linked(self, write: Write, contact: str, item: Found) -> Found:
         """Set the business link, a request of its own, and say in the record what GHL said of it.
 
         Where something else was written before, a failure here leaves the link out of the record,
@@ -211,16 +213,16 @@ class Writer:
         """
         business = write.fields.get(LINKED)
         if LINKED not in write.fields or (write.kind is OpKind.CREATE and business is None):
-            return found
+            return item
         try:
             done = contacts.link_business(
                 self._api, [contact], business if isinstance(business, str) else None
             )
         except ConnectorError:
             if write.kind is OpKind.CREATE or len(write.fields) > 1:
-                return found
+                return item
             raise
-        return {**found, LINKED: business} if found is not None and contact in done else found
+        return {**item, LINKED: business} if item is not None and contact in done else item
 
     def _delete(self, write: Write) -> None:
         _check_kind(write)
@@ -241,24 +243,24 @@ class Writer:
         Look before calling it rejected.
         """
         try:
-            made, dated = self._finder.made(write)
+            created, dated = self._finder.created_by(write)
         except (
             ConnectorError
         ):  # also a spent quota: what was sent is not "never sent"; the next write meets it again
             return dataclasses.replace(reply_to(write, error), status=Status.UNCERTAIN)
-        if len(made) == 1 and dated:
-            self._finder.claim(made[0].key)
+        if len(created) == 1 and dated:
+            self._finder.claim(created[0].key)
             return Reply(
                 write.op_id,
                 Status.DONE,
-                record=made[0],
-                key=made[0].key,
+                record=created[0],
+                key=created[0].key,
                 code=error.code,
                 trace_id=error.trace_id,
             )
         return (
             dataclasses.replace(reply_to(write, error), status=Status.UNCERTAIN)
-            if made
+            if created
             else reply_to(write, error)
         )
 

@@ -259,7 +259,7 @@ def _check_creates(
     ):
         return
     mapped = {native for field in fields for native in field.ghl}
-    missing = [native for native in GHL[setting.entity].asked if native not in mapped]
+    missing = [native for native in GHL[setting.entity].required if native not in mapped]
     if not match and not form.match and not missing:
         what = (
             f"[{setting.entity}] has no match rule: records that exist on both sides "

@@ -71,7 +71,7 @@ def _search(api: Api, entity: Entity) -> Need:
     """The smallest search of what hangs on contacts."""
     name, scope = f"{entity}.search", f"{GHL[entity].scope}.readonly"
     if GHL[entity].apart:
-        return Need(name, scope, (entity,), params=apart.asked(api, limit=1))
+        return Need(name, scope, (entity,), params=apart.search_params(api, limit=1))
     return Need(name, scope, (entity,), {"limit": 1, "skip": 0})
 
 
@@ -187,7 +187,7 @@ def _apart(pair: Pair, api: Api) -> int:
     for mapped in pair.mapping.entities:
         kind = mapped.entity
         if GHL[kind].apart:
-            found: Any = api.call(f"{kind}.search", params=apart.asked(api, limit=1)).json()
+            found: Any = api.call(f"{kind}.search", params=apart.search_params(api, limit=1)).json()
             total = (found.get("meta") or {}).get("total") or 0
             pages += bool(GHL[kind].named) + -(-int(total) // apart.PAGE)
     return pages

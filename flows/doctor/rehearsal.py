@@ -111,7 +111,7 @@ def _wish(mapped: EntityMap) -> Wish:
         known = (field for word in _KNOWN_BY for field in written if word in field.ghl)
         named = list(known)[:1]
     else:
-        asked = set(GHL[mapped.entity].asked)
+        asked = set(GHL[mapped.entity].required)
         named = [field for field in written if asked & set(field.ghl)]
     always = [f for f in written if f.constant or f.fallback or f.required]
     return Wish(

@@ -180,7 +180,7 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
                 "when the other end is gone"
             )
         mapped = {name for line in lines if line.confidence >= SURE for name in line.ghl}
-        missing = [name for name in GHL[place.entity].asked if name not in mapped]
+        missing = [name for name in GHL[place.entity].required if name not in mapped]
         if missing:
             yield (
                 f'create = "app"  # GHL asks for {" and ".join(missing)} of each new '

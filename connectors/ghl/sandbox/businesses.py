@@ -27,17 +27,17 @@ FIELDS = (
 def list_businesses(call: Call) -> Answer:
     """GET /businesses/?locationId=&limit=100&skip=0."""
     location, settings = call.location(call.query.get("locationId")), call.state.settings
-    held = call.state.live(Business, location.id)
+    businesses = call.state.live(Business, location.id)
     if settings.companies_late:
         shown = call.state.now() - int(settings.lag_seconds * 1000)
-        held = [one for one in held if one.added <= shown]
-    skip, limit = call.number("skip", 0, len(held)), call.number("limit", 100, 100)
-    return Answer(200, {"businesses": [shape(one) for one in held[skip : skip + limit]]})
+        businesses = [one for one in businesses if one.added <= shown]
+    skip, limit = call.number("skip", 0, len(businesses)), call.number("limit", 100, 100)
+    return Answer(200, {"businesses": [shape(one) for one in businesses[skip : skip + limit]]})
 
 
 def get_business(call: Call) -> Answer:
     """GET /businesses/{businessId}."""
-    return Answer(200, {"business": shape(_held(call))})
+    return Answer(200, {"business": shape(_business(call))})
 
 
 def create_business(call: Call) -> Answer:
@@ -60,12 +60,12 @@ def create_business(call: Call) -> Answer:
 def update_business(call: Call) -> Answer:
     """PUT /businesses/{businessId}: `{success, buiseness}` (sic)."""
     body = call.checked(BUSINESS)
-    held = _held(call)
+    current = _business(call)
     business = msgspec.structs.replace(
-        held,
-        name=body.get("name", held.name),
-        fields={**held.fields, **_given(call, body)},
-        updated=max(call.state.now(), held.updated + 1),
+        current,
+        name=body.get("name", current.name),
+        fields={**current.fields, **_given(call, body)},
+        updated=max(call.state.now(), current.updated + 1),
     )
     call.state.store.put(business)
     return Answer(200, {"success": True, "buiseness": shape(business)})
@@ -73,11 +73,11 @@ def update_business(call: Call) -> Answer:
 
 def delete_business(call: Call) -> Answer:
     """DELETE /businesses/{businessId}."""
-    held = _held(call)
-    call.state.store.put(msgspec.structs.replace(held, deleted=True))
+    current = _business(call)
+    call.state.store.put(msgspec.structs.replace(current, deleted=True))
     if call.state.settings.unlinks_deleted:
         for contact in list(call.state.contacts.values()):
-            if contact.business_id == held.id:
+            if contact.business_id == current.id:
                 save(call, contact, {"business_id": None})
     return Answer(200, {"success": True})
 
@@ -90,7 +90,7 @@ def _given(call: Call, body: Row) -> Row:
     }
 
 
-def _held(call: Call) -> Business:
+def _business(call: Call) -> Business:
     business = call.state.store.table(Business).get(call.path["businessId"])
     if business is not None and not call.reaches(business.location_id):
         raise Refusal(403, WRONG_LOCATION)

@@ -14,12 +14,12 @@ from connectors.ghl.sandbox.nouns import Appointment, Calendar, Row
 def list_calendars(call: Call) -> Answer:
     """GET /calendars/?locationId=."""
     location = call.location(call.query.get("locationId"))
-    held = call.state.live(Calendar, location.id)
+    calendars = call.state.live(Calendar, location.id)
     return Answer(
         200,
         {
             "calendars": [
-                {"id": one.id, "locationId": one.location_id, "name": one.name} for one in held
+                {"id": one.id, "locationId": one.location_id, "name": one.name} for one in calendars
             ]
         },
     )
@@ -29,12 +29,12 @@ def list_of_contact(call: Call) -> Answer:
     """GET /contacts/{contactId}/appointments: naive times in the location's timezone."""
     contact = call.contact()
     timezone = call.state.location(contact.location_id).timezone
-    held = [
+    appointments = [
         one
         for one in call.state.live(Appointment, contact.location_id)
         if one.contact_id == contact.id
     ]
-    return Answer(200, {"events": [_event(one, timezone) for one in held]})
+    return Answer(200, {"events": [_event(one, timezone) for one in appointments]})
 
 
 def list_events(call: Call) -> Answer:
@@ -50,12 +50,12 @@ def list_events(call: Call) -> Answer:
         )
     if not any(call.query.get(name) for name in ("calendarId", "userId", "groupId")):
         raise invalid("Either of calendarId, userId or groupId is required")
-    held = [
+    events = [
         one
         for one in call.state.live(Appointment, location.id)
         if one.start < end and one.end > start
     ]
-    return Answer(200, {"events": [_event(one, None) for one in held if _asked(call, one)]})
+    return Answer(200, {"events": [_event(one, None) for one in events if _asked(call, one)]})
 
 
 def _digits(call: Call, name: str) -> int | None:

@@ -29,8 +29,8 @@ class Call:
 
     def checked(self, dto: Dto) -> dict[str, Any]:
         """The body, if it fits. Raises Refusal 422 with every reason."""
-        if found := problems(dto, self.body, self.version):
-            raise invalid(*found)
+        if reasons := problems(dto, self.body, self.version):
+            raise invalid(*reasons)
         return self.body
 
     def location(self, location_id: str | None) -> Location:
@@ -47,8 +47,8 @@ class Call:
 
         Raises Refusal 400 when it is gone, 403 when it is another location's.
         """
-        held = self.state.contacts.get(self.path["contactId"])
-        if held is not None and not self.reaches(held.location_id):
+        contact = self.state.contacts.get(self.path["contactId"])
+        if contact is not None and not self.reaches(contact.location_id):
             raise Refusal(403, WRONG_LOCATION)
         return self.state.contact(self.path["contactId"])
 

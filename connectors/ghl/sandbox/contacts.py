@@ -74,15 +74,17 @@ def upsert_contact(call: Call) -> Answer:
     if not changes.get("email") and not changes.get("phone"):
         raise Refusal(400, NOTHING_TO_MATCH)
     fresh = location.allow_duplicates and body.get("createNewIfDuplicateAllowed", False)
-    held = None if fresh else match(call.state, location, changes)
-    if held is None:
+    duplicate = None if fresh else match(call.state, location, changes)
+    if duplicate is None:
         contact = insert(call, location, changes)
         return Answer(201, {"new": True, "contact": shown(call, contact)})
     return Answer(
         200,
         {
             "new": False,
-            "contact": shown(call, _merge(call, held[0], held[1], writer.changes(body, held[0]))),
+            "contact": shown(
+                call, _merge(call, duplicate[0], duplicate[1], writer.changes(body, duplicate[0]))
+            ),
         },
     )
 
@@ -114,8 +116,10 @@ def find_duplicate(call: Call) -> Answer:
     if not email and not number:
         raise Refusal(400, NOTHING_TO_MATCH)
     phone = e164(number, location.country) if number else None
-    held = match(call.state, location, {"email": email, "phone": phone}, order=("email", "phone"))
-    return Answer(200, {"contact": shown(call, held[0]) if held else None})
+    duplicate = match(
+        call.state, location, {"email": email, "phone": phone}, order=("email", "phone")
+    )
+    return Answer(200, {"contact": shown(call, duplicate[0]) if duplicate else None})
 
 
 def match(
@@ -126,8 +130,8 @@ def match(
     The first field in order wins.
     """
     for field in order or location.match_order:
-        if values.get(field) and (held := state.holders(location.id, field, values[field])):
-            return held[0], field
+        if values.get(field) and (holders := state.holders(location.id, field, values[field])):
+            return holders[0], field
     return None
 
 

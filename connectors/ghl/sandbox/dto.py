@@ -192,13 +192,13 @@ FOLLOWERS: Dto = {"followers": Prop("strings", required=True)}
 
 def problems(dto: Dto, body: Mapping[str, Any], version: str) -> list[str]:
     """Every reason why this body is refused, in the validator's words; empty when it passes."""
-    found = [f"property {name} should not exist" for name in body if name not in dto]
+    reasons = [f"property {name} should not exist" for name in body if name not in dto]
     for name, prop in dto.items():
         if name in body:
-            found += _value(name, prop, body[name], version)
+            reasons += _value(name, prop, body[name], version)
         elif prop.required:
-            found += _missing(name, prop)
-    return found
+            reasons += _missing(name, prop)
+    return reasons
 
 
 def _missing(name: str, prop: Prop) -> list[str]:

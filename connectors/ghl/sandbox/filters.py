@@ -145,7 +145,7 @@ def _contains(value: Any, part: str) -> bool:
 def _range(name: str, value: Any, get: Getter) -> Test:
     bounds = [(BOUNDS[key], bound) for key, bound in parse_range(name, value).items()]
     return lambda contact: (
-        (held := get(contact)) is not None and all(test(held, bound) for test, bound in bounds)
+        (stored := get(contact)) is not None and all(test(stored, bound) for test, bound in bounds)
     )
 
 

@@ -100,9 +100,9 @@ class Gateway:
 
     def _admit(self, request: Request) -> Passage:
         passage = Passage(request)
-        found = routes.find(request.method, request.path)
-        if found is not None:
-            passage.operation, passage.params = found
+        route = routes.find(request.method, request.path)
+        if route is not None:
+            passage.operation, passage.params = route
         template = passage.operation.path if passage.operation else request.path
         passage.faults = self._sandbox.faults.striking(request.method, template, request.path)
         try:

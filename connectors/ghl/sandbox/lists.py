@@ -61,7 +61,7 @@ def _newest(
 
 def _meta(call: Call, contacts: list[Contact], total: int, limit: int) -> Row:
     last = contacts[-1] if len(contacts) == limit else None
-    kept = {
+    query = {
         name: value
         for name, value in call.query.items()
         if name not in ("startAfter", "startAfterId")
@@ -69,7 +69,7 @@ def _meta(call: Call, contacts: list[Contact], total: int, limit: int) -> Row:
     cursor = {"startAfter": last.added, "startAfterId": last.id} if last else {}
     return {
         "total": total,
-        "nextPageUrl": f"/contacts/?{urlencode({**kept, **cursor})}" if last else None,
+        "nextPageUrl": f"/contacts/?{urlencode({**query, **cursor})}" if last else None,
         "startAfterId": last.id if last else None,
         "startAfter": last.added if last else None,
         "currentPage": 1,

@@ -27,8 +27,8 @@ NAMES = {
 def list_notes(call: Call) -> Answer:
     """GET /contacts/{contactId}/notes: all of them, newest first, no paging."""
     contact = call.contact()
-    held = (call.state.notes[one] for one in reversed(call.state.notes_of.get(contact.id, [])))
-    live = [shapes.note(one) for one in held if not one.deleted]
+    notes = (call.state.notes[one] for one in reversed(call.state.notes_of.get(contact.id, [])))
+    live = [shapes.note(one) for one in notes if not one.deleted]
     return Answer(200, {"notes": live[: call.state.settings.notes_list_max or None]})
 
 

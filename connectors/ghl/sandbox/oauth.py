@@ -203,20 +203,20 @@ def location_token(call: Call) -> Answer:
     missing = [name for name in ("companyId", "locationId") if not call.body.get(name)]
     if missing:
         raise invalid(*(f"{name} should not be empty" for name in missing))
-    held, location = call.token, call.state.store.table(Location).get(str(call.body["locationId"]))
+    token, location = call.token, call.state.store.table(Location).get(str(call.body["locationId"]))
     if (
-        held is None
+        token is None
         or location is None
         or not location.installed
-        or location.company_id != held.company_id
-        or call.body["companyId"] != held.company_id
+        or location.company_id != token.company_id
+        or call.body["companyId"] != token.company_id
     ):
         raise Refusal(403, WRONG_LOCATION)
-    scopes = held.scopes or ()
+    scopes = token.scopes or ()
     grant = Grant(
         id="-",
         kind="refresh",
-        client=held.client,
+        client=token.client,
         expires=0,
         scopes=scopes,
         user_type="Location",
@@ -235,7 +235,7 @@ def installed(call: Call) -> Answer:
     Every location of the agency, with whether the app is installed there
     (docs/ghl.md#authentication).
     """
-    held = call.token
+    token = call.token
     if not call.query.get("companyId") or not call.query.get("appId"):
         raise invalid("companyId should not be empty", "appId should not be empty")
     rows = [
@@ -247,7 +247,7 @@ def installed(call: Call) -> Answer:
             "installedAt": iso(0),
         }
         for one in call.state.store.table(Location).values()
-        if held is not None and one.company_id == held.company_id == call.query["companyId"]
+        if token is not None and one.company_id == token.company_id == call.query["companyId"]
     ]
     if call.version != "v3":
         skip, limit = call.number("skip", 0, len(rows)), call.number("limit", 20, 100)
@@ -305,8 +305,8 @@ def choose_location(state: State, query: Mapping[str, str]) -> str:
         challenge=query.get("code_challenge"),
     )
     state.store.put(grant)
-    kept = {"state": query["state"]} if "state" in query else {}
-    return f"{redirect}{'&' if '?' in redirect else '?'}{urlencode({'code': grant.id, **kept})}"
+    returned = {"state": query["state"]} if "state" in query else {}
+    return f"{redirect}{'&' if '?' in redirect else '?'}{urlencode({'code': grant.id, **returned})}"
 
 
 def _chosen(state: State, client: Client, location_id: str | None) -> Location:

@@ -38,8 +38,8 @@ DUPLICATE = "Can not create duplicate opportunity for the contact."
 def pipelines(call: Call) -> Answer:
     """GET /opportunities/pipelines?locationId=."""
     location = call.location(call.query.get("locationId"))
-    held = call.state.live(Pipeline, location.id)
-    return Answer(200, {"pipelines": [_pipeline(one) for one in held]})
+    live = call.state.live(Pipeline, location.id)
+    return Answer(200, {"pipelines": [_pipeline(one) for one in live]})
 
 
 def _pipeline(pipeline: Pipeline) -> Row:
@@ -57,28 +57,28 @@ def _pipeline(pipeline: Pipeline) -> Row:
 def listed(call: Call) -> Answer:
     """GET /opportunities/search: 20 by default, 100 at most, newest first unless asked.
 
-    Its parameters are in snake case in v2 and in camelCase in v3. The cursor takes both halves; with
-    one of them alone it is page one again, as in the old list of contacts.
+    Its parameters are in snake case in v2 and in camelCase in v3. The cursor takes both halves;
+    with one of them alone it is page one again, as in the old list of contacts.
     """
     v3 = call.version == "v3"
     location = call.location(call.query.get("locationId" if v3 else "location_id"))
-    held = _wanted(call, location.id)
+    matches = _wanted(call, location.id)
     if call.query.get("order", "added_desc") == "added_desc":
-        held.reverse()
+        matches.reverse()
     limit = call.number("limit", 20, LIST_MAX)
     start = (call.number("page", 1, 10_000) - 1) * limit
     after, after_id = call.query.get("startAfter"), call.query.get("startAfterId")
     if after and after.isdigit() and after_id:
-        start = _after(held, (int(after), after_id))
-    page = held[start : start + limit]
-    meta = _meta(call, page, len(held), start, limit)
-    items = [_found(call.state, one) for one in page]
+        start = _after(matches, (int(after), after_id))
+    page = matches[start : start + limit]
+    meta = _meta(call, page, len(matches), start, limit)
+    items = [_search_item(call.state, one) for one in page]
     return Answer(200, {"opportunities": items, "meta": meta, "aggregations": {}})
 
 
-def _after(held: Sequence[Opportunity], last: tuple[int, str]) -> int:
+def _after(opportunities: Sequence[Opportunity], last: tuple[int, str]) -> int:
     """The place behind the one that the cursor names, or behind where it would stand."""
-    keys = [(one.added, one.id) for one in held]
+    keys = [(one.added, one.id) for one in opportunities]
     descending = len(keys) > 1 and keys[0] > keys[-1]
     return sum(key >= last if descending else key <= last for key in keys)
 
@@ -121,34 +121,34 @@ def _meta(call: Call, page: Sequence[Opportunity], total: int, start: int, limit
     if not page:
         return meta
     cursor = {"startAfter": page[-1].added, "startAfterId": page[-1].id}
-    kept = {name: value for name, value in call.query.items() if name not in cursor}
+    query = {name: value for name, value in call.query.items() if name not in cursor}
     if start + len(page) < total:
-        url = f"/opportunities/search?{urlencode({**kept, **cursor})}"
+        url = f"/opportunities/search?{urlencode({**query, **cursor})}"
         meta |= {"nextPageUrl": url, "nextPage": meta["currentPage"] + 1}
     return {**meta, **cursor}
 
 
 def searched(call: Call) -> Answer:
-    """POST /opportunities/search: 500 at most, by page, or by the `searchAfter` of the last item."""
+    """POST /opportunities/search: 500 at most, by page or by the last item's `searchAfter`."""
     body = call.checked(SEARCH_OPPORTUNITIES)
     location = call.location(body["locationId"])
-    held = _standing(call.state, location.id, body.get("query", ""))
+    matches = _standing(call.state, location.id, body.get("query", ""))
     limit = min(int(body["limit"]), SEARCH_MAX)
     start = max(int(body.get("page", 1)) - 1, 0) * limit
     after = body.get("searchAfter")
     if isinstance(after, list) and len(after) == 2 and str(after[0]).isdigit():
-        start = _after(held, (int(after[0]), str(after[1])))
-    page = held[start : start + limit]
-    items = [_found(call.state, one) for one in page]
+        start = _after(matches, (int(after[0]), str(after[1])))
+    page = matches[start : start + limit]
+    items = [_search_item(call.state, one) for one in page]
     if call.state.settings.opportunity_cursor:
         for item, one in zip(items, page, strict=True):
             item["searchAfter"] = [str(one.added), one.id]
-    return Answer(200, {"opportunities": items, "total": len(held), "aggregations": {}})
+    return Answer(200, {"opportunities": items, "total": len(matches), "aggregations": {}})
 
 
 def get(call: Call) -> Answer:
     """GET /opportunities/{id}."""
-    return Answer(200, {"opportunity": shape(call.state, _held(call))})
+    return Answer(200, {"opportunity": shape(call.state, _opportunity(call))})
 
 
 def create(call: Call) -> Answer:
@@ -169,26 +169,26 @@ def create(call: Call) -> Answer:
         staged=now,
         **changes,
     )
-    made = call.state.put_opportunity(opportunity)
-    return Answer(201, {"opportunity": shape(call.state, made)})
+    created = call.state.put_opportunity(opportunity)
+    return Answer(201, {"opportunity": shape(call.state, created)})
 
 
 def update(call: Call) -> Answer:
     """PUT /opportunities/{id}: partial."""
-    body, held = call.checked(UPDATE_OPPORTUNITY), _held(call)
-    changes = _changes(call, held.location_id, body, held)
-    moved = changes.get("pipeline_id", held.pipeline_id) != held.pipeline_id
+    body, current = call.checked(UPDATE_OPPORTUNITY), _opportunity(call)
+    changes = _changes(call, current.location_id, body, current)
+    moved = changes.get("pipeline_id", current.pipeline_id) != current.pipeline_id
     if moved and call.state.settings.refuse_shared_updates:
-        _refuse_second(call.state, held.contact_id, changes["pipeline_id"])
-    return Answer(200, {"opportunity": shape(call.state, _save(call, held, changes))})
+        _refuse_second(call.state, current.contact_id, changes["pipeline_id"])
+    return Answer(200, {"opportunity": shape(call.state, _save(call, current, changes))})
 
 
 def set_status(call: Call) -> Answer:
     """PUT /opportunities/{id}/status: it does not say what the opportunity then is."""
-    body, held = call.checked(OPPORTUNITY_STATUS), _held(call)
+    body, current = call.checked(OPPORTUNITY_STATUS), _opportunity(call)
     _save(
         call,
-        held,
+        current,
         {"status": _status(body["status"]), "lost_reason_id": body.get("lostReasonId")},
     )
     return Answer(200, _done(call.version))
@@ -196,7 +196,7 @@ def set_status(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """DELETE /opportunities/{id}."""
-    _save(call, _held(call), {"deleted": True})
+    _save(call, _opportunity(call), {"deleted": True})
     return Answer(200, _done(call.version))
 
 
@@ -204,28 +204,35 @@ def _done(version: str) -> Row:
     return {"succeded": True, "success": True} if version == "v3" else shapes.done(version)
 
 
-def _save(call: Call, held: Opportunity, changes: Mapping[str, Any]) -> Opportunity:
-    updated = max(call.state.now(), held.updated + 1)
-    moved = changes.get("stage_id", held.stage_id) != held.stage_id
+def _save(call: Call, current: Opportunity, changes: Mapping[str, Any]) -> Opportunity:
+    updated = max(call.state.now(), current.updated + 1)
+    moved = changes.get("stage_id", current.stage_id) != current.stage_id
     more = {"updated": updated, **({"staged": updated} if moved else {})}
-    return call.state.put_opportunity(msgspec.structs.replace(held, **changes, **more))
+    return call.state.put_opportunity(msgspec.structs.replace(current, **changes, **more))
 
 
-def _held(call: Call) -> Opportunity:
-    held = call.state.opportunities.get(call.path["id"])
-    if held is not None and not call.reaches(held.location_id):
+def _opportunity(call: Call) -> Opportunity:
+    opportunity = call.state.opportunities.get(call.path["id"])
+    if opportunity is not None and not call.reaches(opportunity.location_id):
         raise Refusal(403, WRONG_LOCATION)
-    if held is None or held.deleted or call.state.contacts[held.contact_id].deleted:
+    if (
+        opportunity is None
+        or opportunity.deleted
+        or call.state.contacts[opportunity.contact_id].deleted
+    ):
         if not call.state.settings.names_gone:
             raise Refusal(400, "Opportunity not found")
         raise not_found("Opportunity", call.path["id"])
-    return held
+    return opportunity
 
 
 def _changes(
-    call: Call, location_id: str, body: Mapping[str, Any], held: Opportunity | None
+    call: Call, location_id: str, body: Mapping[str, Any], current: Opportunity | None
 ) -> dict[str, Any]:
-    """The attributes that a body sets. A stage is one of its pipeline; without one it is the first."""
+    """The attributes that a body sets.
+
+    A stage is one of its pipeline; without one it is the first.
+    """
     changes = {attr: body[wire] for wire, attr in WIRE.items() if wire in body}
     writer = Writer(call.state, call.state.location(location_id))
     if "status" in changes:
@@ -233,19 +240,19 @@ def _changes(
     if "assigned_to" in changes:
         changes["assigned_to"] = writer.user(changes["assigned_to"], "assignedTo")
     if "customFields" in body:
-        before = held.custom_fields if held else {}
+        before = current.custom_fields if current else {}
         changes["custom_fields"] = writer.custom(body["customFields"], before)
     if "pipeline_id" in changes or "stage_id" in changes:
-        pipeline_id = changes.get("pipeline_id", held.pipeline_id if held else "")
-        stage_id = changes.get("stage_id", held.stage_id if held else None)
+        pipeline_id = changes.get("pipeline_id", current.pipeline_id if current else "")
+        stage_id = changes.get("stage_id", current.stage_id if current else None)
         changes["stage_id"] = _stage(
-            call, location_id, pipeline_id, stage_id, told="stage_id" in changes
+            call, location_id, pipeline_id, stage_id, explicit="stage_id" in changes
         )
     return changes
 
 
 def _stage(
-    call: Call, location_id: str, pipeline_id: str, stage_id: str | None, *, told: bool
+    call: Call, location_id: str, pipeline_id: str, stage_id: str | None, *, explicit: bool
 ) -> str:
     pipeline = call.state.store.table(Pipeline).get(pipeline_id)
     if pipeline is None or pipeline.deleted or pipeline.location_id != location_id:
@@ -253,7 +260,7 @@ def _stage(
     stages = [key for key, _ in pipeline.stages]
     if stage_id in stages:
         return str(stage_id)
-    if told:
+    if explicit:
         raise Refusal(400, f"The pipeline stage id {stage_id} is invalid.")
     named = {name: key for key, name in pipeline.stages}
     if call.state.settings.keeps_stage_name and (name := _name_of(call.state, stage_id)) in named:
@@ -262,8 +269,8 @@ def _stage(
 
 
 def _name_of(state: State, stage_id: str | None) -> str:
-    held = state.store.table(Pipeline).values()
-    return next((name for one in held for key, name in one.stages if key == stage_id), "")
+    pipelines = state.store.table(Pipeline).values()
+    return next((name for one in pipelines for key, name in one.stages if key == stage_id), "")
 
 
 def _status(status: str) -> str:
@@ -316,6 +323,6 @@ def shape(state: State, one: Opportunity) -> Row:
     return body if state.settings.explicit_nulls else shapes.without_nulls(body)
 
 
-def _found(state: State, one: Opportunity) -> Row:
+def _search_item(state: State, one: Opportunity) -> Row:
     """An item of a search."""
     return {**shape(state, one), "notes": [], "tasks": [], "calendarEvents": []}

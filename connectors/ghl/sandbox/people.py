@@ -65,8 +65,8 @@ class People:
             return
         for field in location.match_order:
             value = getattr(contact, field)
-            held = self.state.holders(location.id, field, value) if value else []
-            master = next((one.id for one in held if one.id != contact_id), None)
+            holders = self.state.holders(location.id, field, value) if value else []
+            master = next((one.id for one in holders if one.id != contact_id), None)
             if master is not None:
                 self.merge_contacts(master, contact_id)
                 return
@@ -76,11 +76,11 @@ class People:
     ) -> None:
         """Add and remove tags."""
         with self.state.lock:
-            held = self.state.contact(contact_id)
-            writer = Writer(self.state, self.state.location(held.location_id))
+            contact = self.state.contact(contact_id)
+            writer = Writer(self.state, self.state.location(contact.location_id))
             gone = writer.tags(list(remove))
-            left = [tag for tag in held.tags if tag not in gone]
-            self._save(held, {"tags": writer.tags([*left, *add])})
+            left = [tag for tag in contact.tags if tag not in gone]
+            self._save(contact, {"tags": writer.tags([*left, *add])})
 
     def delete_contact(self, contact_id: str) -> None:
         """Delete a contact; its tasks and notes go out of sight with it."""
@@ -148,21 +148,21 @@ class People:
     def edit_business(self, business_id: str, **fields: Any) -> None:
         """Change a business: its name, and its other texts by wire name."""
         with self.state.lock:
-            held = self._business(business_id)
+            business = self._business(business_id)
             others = {name: text for name, text in fields.items() if name != "name"}
             changed = msgspec.structs.replace(
-                held,
-                name=fields.get("name", held.name),
-                fields={**held.fields, **others},
-                updated=max(self.state.now(), held.updated + 1),
+                business,
+                name=fields.get("name", business.name),
+                fields={**business.fields, **others},
+                updated=max(self.state.now(), business.updated + 1),
             )
             self.state.store.put(changed)
 
     def delete_business(self, business_id: str) -> None:
         """Delete a business; its contacts stay as they are."""
         with self.state.lock:
-            held = self._business(business_id)
-            self.state.store.put(msgspec.structs.replace(held, deleted=True))
+            business = self._business(business_id)
+            self.state.store.put(msgspec.structs.replace(business, deleted=True))
 
     def businesses(self, location_id: str) -> list[Row]:
         """The live businesses of a location as GET shows them."""

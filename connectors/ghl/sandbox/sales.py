@@ -32,14 +32,14 @@ class Sales:
     def rename_pipeline(self, pipeline_id: str, name: str) -> None:
         """Give a pipeline another name: its id stays, and no opportunity moves."""
         with self.state.lock:
-            held = self.state.store.table(Pipeline)[pipeline_id]
-            self.state.store.put(msgspec.structs.replace(held, name=name))
+            pipeline = self.state.store.table(Pipeline)[pipeline_id]
+            self.state.store.put(msgspec.structs.replace(pipeline, name=name))
 
     def delete_pipeline(self, pipeline_id: str) -> None:
         """Take a pipeline out of the list."""
         with self.state.lock:
-            held = self.state.store.table(Pipeline)[pipeline_id]
-            self.state.store.put(msgspec.structs.replace(held, deleted=True))
+            pipeline = self.state.store.table(Pipeline)[pipeline_id]
+            self.state.store.put(msgspec.structs.replace(pipeline, deleted=True))
 
     def seed_opportunity(self, contact_id: str, **fields: Any) -> str:
         """Add an opportunity that search shows at once; returns its id.
@@ -64,22 +64,24 @@ class Sales:
     def edit_opportunity(self, opportunity_id: str, **fields: Any) -> None:
         """Change an opportunity, or move it: fields as `seed_opportunity` takes them."""
         with self.state.lock:
-            held = self.state.opportunities[opportunity_id]
-            changes = self._sold(held.location_id, fields, held.custom_fields, held.pipeline_id)
-            updated = max(self.state.now(), held.updated + 1)
-            self.state.put_opportunity(msgspec.structs.replace(held, **changes, updated=updated))
+            current = self.state.opportunities[opportunity_id]
+            changes = self._sold(
+                current.location_id, fields, current.custom_fields, current.pipeline_id
+            )
+            updated = max(self.state.now(), current.updated + 1)
+            self.state.put_opportunity(msgspec.structs.replace(current, **changes, updated=updated))
 
     def delete_opportunity(self, opportunity_id: str) -> None:
         """Delete an opportunity."""
         with self.state.lock:
-            held = self.state.opportunities[opportunity_id]
-            self.state.put_opportunity(msgspec.structs.replace(held, deleted=True))
+            opportunity = self.state.opportunities[opportunity_id]
+            self.state.put_opportunity(msgspec.structs.replace(opportunity, deleted=True))
 
     def opportunities(self, location_id: str) -> list[Row]:
         """The live opportunities of a location as GET shows them, with the names of their place."""
         with self.state.lock:
-            held = self.state.live(Opportunity, location_id)
-            stand = [one for one in held if not self.state.contacts[one.contact_id].deleted]
+            live = self.state.live(Opportunity, location_id)
+            stand = [one for one in live if not self.state.contacts[one.contact_id].deleted]
             return [{**shape(self.state, one), **self._named(one)} for one in stand]
 
     def _named(self, one: Opportunity) -> Row:

@@ -104,7 +104,7 @@ class Sandbox(People, Sales):
         It may have name, company_id, country, timezone, allow_duplicates, match_order,
         allow_duplicate_opportunities and installed.
         """
-        held = self.state.store.table(Location).get(location_id)
+        current = self.state.store.table(Location).get(location_id)
         chosen: dict[str, Any] = {
             "name": "Sandbox location",
             "company_id": COMPANY,
@@ -113,7 +113,7 @@ class Sandbox(People, Sales):
             "allow_duplicates": self.settings.allow_duplicates,
             "match_order": self.settings.match_order,
             "allow_duplicate_opportunities": self.settings.allow_duplicate_opportunities,
-            **(msgspec.structs.asdict(held) if held else {}),
+            **(msgspec.structs.asdict(current) if current else {}),
             **settings,
             "id": location_id,
         }
@@ -364,9 +364,9 @@ class Sandbox(People, Sales):
             return appointment.id
 
     def _calendar(self, location_id: str) -> str:
-        held = self.state.live(Calendar, location_id)
-        if held:
-            return held[0].id
+        calendars = self.state.live(Calendar, location_id)
+        if calendars:
+            return calendars[0].id
         calendar = Calendar(id=self.state.new_id(), location_id=location_id, name="Calendar")
         self.state.store.put(calendar)
         return calendar.id
@@ -379,25 +379,27 @@ class Sandbox(People, Sales):
         With `deleted` the deleted ones instead.
         """
         with self.state.lock:
-            held = [one for one in self.state.contacts.values() if one.location_id == location_id]
-            return [shapes.one(one, "v2") for one in held if one.deleted == deleted]
+            contacts = [
+                one for one in self.state.contacts.values() if one.location_id == location_id
+            ]
+            return [shapes.one(one, "v2") for one in contacts if one.deleted == deleted]
 
     def tasks(self, location_id: str) -> list[Row]:
         """The live tasks of a location, with dateAdded and dateUpdated."""
         with self.state.lock:
-            held = [
+            tasks = [
                 one for one in self.state.live(Task, location_id) if self._stands(one.contact_id)
             ]
             return [
                 {**shapes.task(one), "dateAdded": iso(one.added), "dateUpdated": iso(one.updated)}
-                for one in held
+                for one in tasks
             ]
 
     def notes(self, location_id: str) -> list[Row]:
         """The live notes of a location."""
         with self.state.lock:
-            held = self.state.live(Note, location_id)
-            return [shapes.note(one) for one in held if self._stands(one.contact_id)]
+            notes = self.state.live(Note, location_id)
+            return [shapes.note(one) for one in notes if self._stands(one.contact_id)]
 
     def _stands(self, contact_id: str | None) -> bool:
         return contact_id is None or not self.state.contacts[contact_id].deleted

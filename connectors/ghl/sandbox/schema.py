@@ -64,15 +64,15 @@ def list_fields(call: Call) -> Answer:
     model = call.query.get("model", "contact")
     if model not in ("contact", "opportunity", "all"):
         raise invalid("model must be one of the following values: contact, opportunity, all")
-    held = call.state.live(CustomField, location.id)
+    fields = call.state.live(CustomField, location.id)
     return Answer(
-        200, {"customFields": [_field(one) for one in held if model in (one.model, "all")]}
+        200, {"customFields": [_field(one) for one in fields if model in (one.model, "all")]}
     )
 
 
 def get_field(call: Call) -> Answer:
     """GET /locations/{locationId}/customFields/{id}."""
-    return Answer(200, {"customField": _field(_held(call))})
+    return Answer(200, {"customField": _field(_custom_field(call))})
 
 
 def create_field(call: Call) -> Answer:
@@ -104,7 +104,7 @@ def update_field(call: Call) -> Answer:
     The type cannot change, the key does not follow the name.
     """
     body = call.checked(FIELD)
-    field = _held(call)
+    field = _custom_field(call)
     changes: dict[str, Any] = {
         name: body[name] for name in ("name", "placeholder", "position") if name in body
     }
@@ -117,7 +117,7 @@ def update_field(call: Call) -> Answer:
 
 def delete_field(call: Call) -> Answer:
     """DELETE /locations/{locationId}/customFields/{id}."""
-    call.state.store.put(msgspec.structs.replace(_held(call), deleted=True))
+    call.state.store.put(msgspec.structs.replace(_custom_field(call), deleted=True))
     return Answer(200, shapes.done(call.version))
 
 
@@ -132,7 +132,7 @@ def free_key(state: State, location_id: str, name: str, model: str = "contact") 
     )
 
 
-def _held(call: Call) -> CustomField:
+def _custom_field(call: Call) -> CustomField:
     location = call.location(call.path["locationId"])
     field = call.state.store.table(CustomField).get(call.path["id"])
     if field is None or field.deleted or field.location_id != location.id:
@@ -169,14 +169,14 @@ def search_users(call: Call) -> Answer:
     if location.company_id != call.query["companyId"]:
         raise Refusal(403, "The token does not have access to this company.")
     part = call.query.get("query", "").casefold()
-    held = [
+    users = [
         one
         for one in _users(call, location)
         if part in f"{one.first_name} {one.last_name} {one.email}".casefold()
     ]
-    skip, limit = call.number("skip", 0, len(held)), call.number("limit", 25, 100)
+    skip, limit = call.number("skip", 0, len(users)), call.number("limit", 25, 100)
     return Answer(
-        200, {"users": [_user(one) for one in held[skip : skip + limit]], "count": len(held)}
+        200, {"users": [_user(one) for one in users[skip : skip + limit]], "count": len(users)}
     )
 
 

@@ -164,14 +164,14 @@ def _rank(value: Any) -> tuple[int, Any]:
 def _sort(
     rows: list[Mapping[str, Any]], fields: Mapping[str, CustomField]
 ) -> list[tuple[str, bool]]:
-    found = []
+    keys = []
     for row in rows or [{"field": DEFAULT_SORT[0], "direction": DEFAULT_SORT[1]}]:
         name, direction = row.get("field"), row.get("direction", "desc")
         if not isinstance(name, str) or direction not in ("asc", "desc"):
             raise invalid("sort.direction must be one of the following values: asc, desc")
         filters.getter(name, fields)
-        found.append((name, direction == "desc"))
-    return found
+        keys.append((name, direction == "desc"))
+    return keys
 
 
 def _narrow(rows: list[Any], field: str) -> tuple[int | None, int | None, list[Any]]:
@@ -225,7 +225,7 @@ def _items(
     items = []
     for contact in contacts:
         business = businesses.get(contact.business_id or "")
-        item = shapes.found(contact, call.version, dates, business.name if business else None)
+        item = shapes.search_item(contact, call.version, dates, business.name if business else None)
         if call.state.settings.inbound_in_search:
             item["inboundDndSettings"] = contact.inbound_dnd
         if call.state.settings.older_search:

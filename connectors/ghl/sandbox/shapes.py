@@ -154,7 +154,7 @@ def _lowered(body: Row) -> Row:
     return body
 
 
-def found(
+def search_item(
     contact: Contact, version: str, dates: Mapping[str, CustomField], business: str | None
 ) -> Row:
     """An item of POST /contacts/search, without its `searchAfter`.
@@ -209,7 +209,7 @@ def task(item: Task) -> Row:
     }
 
 
-def found_task(item: Task, contact: Contact | None) -> Row:
+def task_search_item(item: Task, contact: Contact | None) -> Row:
     """A task as the location-wide search shows it: `_id`, both dates, `deleted`."""
     body = {name: value for name, value in task(item).items() if name != "id"}
     if item.contact_id is None:

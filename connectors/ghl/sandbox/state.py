@@ -166,9 +166,9 @@ class State:
         """
         keys = self._emails if field == "email" else self._phones
         wanted = value.casefold() if field == "email" else value
-        found = [self.contacts[one] for one in keys[location_id].get(wanted, ())]
+        contacts = [self.contacts[one] for one in keys[location_id].get(wanted, ())]
         return sorted(
-            found,
+            contacts,
             key=lambda one: ((getattr(one, field) or "").casefold() != wanted, one.added, one.id),
         )
 
@@ -229,12 +229,12 @@ class State:
 
     def indexed_opportunities(self, location_id: str) -> list[Opportunity]:
         """What search knows by now of a location's opportunities, oldest first."""
-        found = (self._indexed(one) for one in list(self.opportunities.values()))
-        live = [one for one in found if one is not None and _lives(one, location_id)]
+        indexed = (self._indexed(one) for one in list(self.opportunities.values()))
+        live = [one for one in indexed if one is not None and _lives(one, location_id)]
         return sorted(live, key=lambda one: (one.added, one.id))
 
     def _indexed(self, now: Opportunity) -> Opportunity | None:
-        """How search shows an opportunity: as it was before the first change that it lags behind."""
+        """How search shows an opportunity: as it was before the first change that it lacks."""
         waiting = [each for each in self._trailing.get(now.id, ()) if each[0] > self.clock()]
         if waiting:
             self._trailing[now.id] = waiting

@@ -20,8 +20,8 @@ from connectors.ghl.sandbox.writing import Writer
 def list_tasks(call: Call) -> Answer:
     """GET /contacts/{contactId}/tasks: all of them, no paging."""
     contact = call.contact()
-    held = (call.state.tasks[one] for one in call.state.tasks_of.get(contact.id, ()))
-    return Answer(200, {"tasks": [shapes.task(one) for one in held if not one.deleted]})
+    tasks = (call.state.tasks[one] for one in call.state.tasks_of.get(contact.id, ()))
+    return Answer(200, {"tasks": [shapes.task(one) for one in tasks if not one.deleted]})
 
 
 def get_task(call: Call) -> Answer:
@@ -76,33 +76,33 @@ def search_tasks(call: Call) -> Answer:
     """
     body = call.checked(SEARCH_TASKS)
     location = call.location(call.path["locationId"])
-    held = _matching(call, location.id, body)
+    matches = _matching(call, location.id, body)
     skip = int(body.get("skip", 0))
     limit = min(int(body.get("limit", 25)), call.state.settings.tasks_page_max)
     page = [
-        shapes.found_task(one, call.state.contacts.get(one.contact_id or ""))
-        for one in held[skip : skip + limit]
+        shapes.task_search_item(one, call.state.contacts.get(one.contact_id or ""))
+        for one in matches[skip : skip + limit]
     ]
-    return Answer(200, {"tasks": page, **({"count": len(held)} if body.get("count") else {})})
+    return Answer(200, {"tasks": page, **({"count": len(matches)} if body.get("count") else {})})
 
 
 def _matching(call: Call, location_id: str, body: Mapping[str, Any]) -> list[Task]:
     """All tasks asked for; kept for the next page while nothing changes."""
-    asked = {name: value for name, value in body.items() if name not in ("limit", "skip")}
-    key, changes = msgspec.json.encode(asked), call.state.task_changes
+    filters = {name: value for name, value in body.items() if name not in ("limit", "skip")}
+    key, changes = msgspec.json.encode(filters), call.state.task_changes
     known = call.state.task_views.get(location_id)
     # Tasks become overdue without a change.
     if known is not None and known[:2] == (changes, key) and "overdue" not in body:
         return known[2]
-    held = [
+    matches = [
         one
         for one in call.state.tasks.values()
         if one.location_id == location_id and _wanted(call, one, body)
     ]
     # The order is unknown; whichever it is, it moves while one reads.
-    held.sort(key=lambda one: (one.added, one.id), reverse=True)
-    call.state.task_views[location_id] = (changes, key, held)
-    return held
+    matches.sort(key=lambda one: (one.added, one.id), reverse=True)
+    call.state.task_views[location_id] = (changes, key, matches)
+    return matches
 
 
 def _wanted(call: Call, task: Task, body: Mapping[str, Any]) -> bool:

@@ -148,20 +148,20 @@ class Writer:
             changed["inbound_dnd"] = dict(body["inboundDndSettings"])
         return changed
 
-    def _channels(self, given: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:
+    def _channels(self, given: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
         """The channels after an update.
 
         A no for good is lifted by the person alone (docs/ghl.md#do-not-disturb).
         """
-        lasting = {name: entry for name, entry in held.items() if entry["status"] == "permanent"}
-        kept = {} if self.state.settings.replaces_dnd else held
-        return {**kept, **given, **lasting}
+        lasting = {name: entry for name, entry in current.items() if entry["status"] == "permanent"}
+        remaining = {} if self.state.settings.replaces_dnd else current
+        return {**remaining, **given, **lasting}
 
-    def custom(self, items: list[Mapping[str, Any]], held: Mapping[str, Any]) -> dict[str, Any]:
+    def custom(self, items: list[Mapping[str, Any]], current: Mapping[str, Any]) -> dict[str, Any]:
         """The custom values by field id after a write of these items."""
         fields = self.state.fields(self.location.id)
         by_key = {field.key: field for field in fields.values()}
-        merged = dict(held)
+        merged = dict(current)
         for at, item in enumerate(items):
             field = _pick(item, fields, by_key)
             value = item.get(
