@@ -46,31 +46,31 @@ class Ending:
         self._sleep = sleep
         self._until = math.inf if seconds is None else clock() + seconds
         self._grace_until = -math.inf
-        self._asked = ""
+        self._requested = ""
         self.watch: Callable[[str, float], None] = _nobody
         """Who is told of each wait: for what, and for how many seconds."""
 
     def ask(self, why: str) -> None:
         """End the run as soon as can be. Safe in a signal's handler."""
-        self._asked = self._asked or why
+        self._requested = self._requested or why
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         """Whether somebody asked for the end."""
-        return bool(self._asked)
+        return bool(self._requested)
 
     @property
     def reason(self) -> str:
         """Why the run has to end; "" while it may go on."""
-        if self._asked:
-            return self._asked
+        if self._requested:
+            return self._requested
         return OVER if self._clock() >= self._until else ""
 
     @property
     def left(self) -> float:
         """Seconds that anything may still wait; 0.0 once the run has to end."""
         now = self._clock()
-        until = -math.inf if self._asked else self._until
+        until = -math.inf if self._requested else self._until
         return max(0.0, max(until, self._grace_until) - now)
 
     @property
@@ -88,7 +88,7 @@ class Ending:
         self._wait(seconds, self._sleep, "a lock")
 
     def rest(self, seconds: float, reason: str) -> None:
-        """Wait for something that people are told of. Raises Stopped as soon as the run has to end."""
+        """Wait, and tell people why. Raises Stopped as soon as the run has to end."""
         self._wait(seconds, self._sleep, reason)
 
     def by(self, sleep: Callable[[float], None], reason: str = "") -> Callable[[float], None]:

@@ -20,4 +20,4 @@ def with_whole_characters(body: bytes) -> bytes:
     """
     if b"\\ud" not in body and b"\\uD" not in body:
         return body
-    return _ESCAPED.sub(lambda found: rb"\ufffd" if found["half"] else found[0], body)
+    return _ESCAPED.sub(lambda match: rb"\ufffd" if match["half"] else match[0], body)

@@ -91,11 +91,11 @@ class Answer:
     def trace_id(self) -> str | None:
         """The side's own reference for its support, from a header or from the body."""
         for name in ("x-trace-id", "x-request-id", "cf-ray"):
-            if found := self.headers.get(name):
-                return found
+            if trace := self.headers.get(name):
+                return trace
         body = self.parsed()
-        found = body.get("traceId") if isinstance(body, dict) else None
-        return found if isinstance(found, str) else None
+        trace = body.get("traceId") if isinstance(body, dict) else None
+        return trace if isinstance(trace, str) else None
 
     @property
     def is_json(self) -> bool:

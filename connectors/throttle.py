@@ -251,9 +251,11 @@ class Window:
         if self.day_left is None or now >= expires:
             self.day_left = None
             return
-        kept = kept_of(self.day_limit, reserve)
-        if self.day_left - len(self.flying) <= kept:
-            raise day_is_over(self.day_left, kept, self.day_resets_at and self.day_resets_at - now)
+        reserved = reserved_of(self.day_limit, reserve)
+        if self.day_left - len(self.flying) <= reserved:
+            raise day_is_over(
+                self.day_left, reserved, self.day_resets_at and self.day_resets_at - now
+            )
 
     def _learn_limits(self, quota: Quota) -> None:
         if quota.limit and quota.limit > self.limit:
@@ -292,16 +294,16 @@ class Window:
         self.blocked_until = max(self.blocked_until, now + pause)
 
 
-def kept_of(daily: int | None, reserve: float) -> int:
+def reserved_of(daily: int | None, reserve: float) -> int:
     """How many requests of a day's quota are left to others."""
     return math.ceil(reserve * (daily or 0))
 
 
-def day_is_over(left: int, kept: int, resets_in: float | None) -> Exhausted:
+def day_is_over(left: int, reserved: int, resets_in: float | None) -> Exhausted:
     """The error that says that today's quota, less the reserve, is spent."""
     error = Exhausted(
         (
-            f"the daily quota is spent: {left} requests left, {kept} of them "
+            f"the daily quota is spent: {left} requests left, {reserved} of them "
             "kept in reserve for others"
         ),
         remedy="run again after the quota resets; what is left undone is kept",
@@ -412,4 +414,4 @@ class Throttle:
         None means that the side does not say.
         """
         limit = self._budget.change(lambda window: window.day_limit)
-        return limit, kept_of(limit, self._reserve)
+        return limit, reserved_of(limit, self._reserve)

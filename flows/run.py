@@ -292,7 +292,7 @@ def stopping_on_signals(run: Run) -> Iterator[None]:
         return
 
     def stop(number: int, _frame: object) -> None:
-        if run.ending.asked:
+        if run.ending.requested:
             raise KeyboardInterrupt
         run.ending.ask(
             f"stopped by {signal.Signals(number).name}; the rest is planned again on the next run"

@@ -127,13 +127,13 @@ class Reading:
 
         It may be there if it is marked as deleted.
         """
-        key, kept = rig.add(Entity.CONTACT, 1), rig.add(Entity.CONTACT, 2)
+        key, other = rig.add(Entity.CONTACT, 1), rig.add(Entity.CONTACT, 2)
         rig.remove(Entity.CONTACT, key)
         rig.settle()
         read = rig.connector.read(Entity.CONTACT, key)
         assert read is None or read.deleted
         assert [record.key for record in rig.records(Entity.CONTACT) if not record.deleted] == [
-            kept
+            other
         ]
 
     def test_an_abandoned_extraction_leaves_the_connector_usable(self, rig: Rig) -> None:

@@ -36,7 +36,7 @@ def look_up(value: object, path: Path) -> object:
 
 def first(value: object, paths: Sequence[Path]) -> object:
     """What lies at the first path that holds something other than null."""
-    return next((found for path in paths if (found := look_up(value, path)) is not None), None)
+    return next((item for path in paths if (item := look_up(value, path)) is not None), None)
 
 
 def read_line(shape: Shape, line: bytes | str) -> Record:
@@ -44,8 +44,8 @@ def read_line(shape: Shape, line: bytes | str) -> Record:
     value = json.loads(line)
 
     def text(paths: Sequence[Path]) -> str | None:
-        found = first(value, paths)
-        return found if found is None or isinstance(found, str) else json.dumps(found)
+        item = first(value, paths)
+        return item if item is None or isinstance(item, str) else json.dumps(item)
 
     key = text(shape.key)
     assert key, "a line without a key"

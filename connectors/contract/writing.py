@@ -368,10 +368,10 @@ class Writing:
         parent = None if not entity.parent else rig.add(Entity.CONTACT, 9)
         doubtful = create(entity, rig.sample(entity, 1), parent)
         assert list(rig.connector.look(doubtful)) == []
-        made = rig.one(doubtful).key
+        key = rig.one(doubtful).key
         rig.settle()
-        assert made in [record.key for record in rig.connector.look(doubtful)]
-        assert [record.key for record in rig.records(entity)].count(made or "") == 1
+        assert key in [record.key for record in rig.connector.look(doubtful)]
+        assert [record.key for record in rig.records(entity)].count(key or "") == 1
 
     def test_usage_never_goes_back_and_close_is_idempotent(self, rig: Rig) -> None:
         """Requests are counted up, and closing twice is closing once."""

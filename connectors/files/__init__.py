@@ -127,8 +127,8 @@ class FilesConnector:
                 f"the key of this {entity} stands more than once",
                 remedy="give each row a key of its own",
             )
-        found = shelf.find(key)
-        return None if found is None else shelf.layout.record(found[1].values or {})
+        entry = shelf.find(key)
+        return None if entry is None else shelf.layout.record(entry[1].values or {})
 
     def look(self, write: Write) -> Sequence[Record]:
         """Rows that hold exactly what the create wrote, and contacts of the same email."""
@@ -138,10 +138,10 @@ class FilesConnector:
         except BrokenFileError as error:
             raise Malformed(error.what, remedy=error.remedy) from None
         rows = [part.values or {} for _, part in records(shelf.volumes, shelf.layout)]
-        found = [
+        matches = [
             shelf.layout.record(values) for values in rows if may_be(shelf.layout, values, write)
         ]
-        return [record for record in found if not record.deleted]
+        return [record for record in matches if not record.deleted]
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """Carry out writes, each file replaced in one step.
@@ -191,8 +191,8 @@ def _within(record: Record, scope: Scope) -> bool:
 def _pages(layout: Layout, shown: Iterator[Record], scope: Scope) -> Iterator[Page]:
     """Pages of at most _ROWS, the first with what the scope covers wholly."""
     child = layout.entity.parent is not None
-    asked = (scope.parents if child else scope.keys) if scope.since is None else None
-    covers = tuple(asked or ())
+    wanted = (scope.parents if child else scope.keys) if scope.since is None else None
+    covers = tuple(wanted or ())
     rows: list[Record] = []
     for record in shown:
         rows.append(record)

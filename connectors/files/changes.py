@@ -112,15 +112,17 @@ class Change:
 
     def _update(self, volume: Volume, part: Part) -> tuple[Reply, Volume | None]:
         fitted = self._fitted(volume, part, self.write.fields)
-        held = part.values or {}
-        moved = {name: value for name, value in fitted.items() if not same(held.get(name), value)}
+        current = part.values or {}
+        moved = {
+            name: value for name, value in fitted.items() if not same(current.get(name), value)
+        }
         if not moved:
             return self._reply(Status.DONE), volume
         if set(self.layout.settings.keys) & set(moved):
             return self._reply(
                 Status.REJECTED, "INVALID_FIELD", "the key of a row cannot be changed"
             ), None
-        if stale := self._stale(held):
+        if stale := self._stale(current):
             return stale, None
         return self._put(volume, part, moved)
 
@@ -130,14 +132,14 @@ class Change:
             return self._reply(
                 Status.REJECTED, "UNSUPPORTED", "no column of tags is declared"
             ), None
-        held = self.layout.tags_of(part.values or {})
-        known = {tag.lower() for tag in held}
+        before = self.layout.tags_of(part.values or {})
+        known = {tag.lower() for tag in before}
         named = {tag.lower() for tag in self.write.tags}
         if self.write.kind is OpKind.ADD_TAGS:
-            after = [*held, *(tag for tag in self.write.tags if tag.lower() not in known)]
+            after = [*before, *(tag for tag in self.write.tags if tag.lower() not in known)]
         else:
-            after = [tag for tag in held if tag.lower() not in named]
-        if after == held:
+            after = [tag for tag in before if tag.lower() not in named]
+        if after == before:
             return self._reply(Status.DONE), volume
         return self._put(volume, part, self._fitted(volume, part, {TAGS: list(after)}))
 
@@ -147,10 +149,10 @@ class Change:
             return self._reply(
                 Status.REJECTED, "NO_ARCHIVE", "no soft-delete column is declared"
             ), None
-        found = self.shelf.find(self.write.key or "")
-        if found is None or self.layout.is_deleted(found[1].values or {}):
+        entry = self.shelf.find(self.write.key or "")
+        if entry is None or self.layout.is_deleted(entry[1].values or {}):
             return self._reply(Status.DONE), None
-        volume, part = found
+        volume, part = entry
         if stale := self._stale(part.values or {}):
             return stale, None
         if column is not None:
@@ -166,16 +168,16 @@ class Change:
 
     def _seen(self) -> Record | None:
         """The row as it is in the file, which stays locked until the change is in place."""
-        found = self.shelf.find(self.write.key or "")
-        return None if found is None else self.layout.record(found[1].values or {})
+        entry = self.shelf.find(self.write.key or "")
+        return None if entry is None else self.layout.record(entry[1].values or {})
 
     def _existing(
         self, work: Callable[[Volume, Part], tuple[Reply, Volume | None]]
     ) -> tuple[Reply, Volume | None]:
-        found = self.shelf.find(self.write.key or "")
-        if found is None or self.layout.is_deleted(found[1].values or {}):
+        entry = self.shelf.find(self.write.key or "")
+        if entry is None or self.layout.is_deleted(entry[1].values or {}):
             return self._reply(Status.STALE, "NOT_FOUND", "the record is gone"), None
-        return work(*found)
+        return work(*entry)
 
     def _put(self, volume: Volume, part: Part, moved: Mapping[str, Json]) -> tuple[Reply, Volume]:
         for name, value in {**moved, **self._stamps(volume, part, moved)}.items():
@@ -210,8 +212,8 @@ class Change:
         self, volume: Volume, part: Part, column: str, value: Json, *, first: bool
     ) -> Json:
         """A cell of several values with all of them changed, or the first alone."""
-        held = part.values or {}
-        before = self.layout.words_of(held, column)
+        row = part.values or {}
+        before = self.layout.words_of(row, column)
         items = value if isinstance(value, list) else [value]
         words = [text_of(item) for item in items]
         if first:
@@ -221,7 +223,7 @@ class Change:
             after.remove("")
         unchanged = after == before if first else set(after) == set(before)
         if unchanged:
-            return held.get(column)
+            return row.get(column)
         listed = volume.sheet.lists(column)
         return self.layout.stored_words(after, column, listed=listed)
 
@@ -239,13 +241,13 @@ class Change:
             [tag for tag in tags if tag], part.values or {}, listed=volume.sheet.lists(column)
         )
 
-    def _stale(self, held: Mapping[str, Json]) -> Reply | None:
+    def _stale(self, row: Mapping[str, Json]) -> Reply | None:
         """The answer to a write whose expectation the row does not meet.
 
         What is as wanted already is not held against it.
         """
         version, fields = self.layout.version, self.write.fields
-        shown = self.layout.record(held)
+        shown = self.layout.record(row)
         moved: list[str] = []
         for name, value in self.write.expected.items():
             if name not in shown.fields:
@@ -274,15 +276,15 @@ class Change:
 
         The time of the change, and the next version.
         """
-        own, held = self.layout.settings, part.values or {}
+        own, row = self.layout.settings, part.values or {}
         stamps: dict[str, Json] = {}
         if own.modified_at is not None and own.modified_at not in values:
-            like = held.get(own.modified_at) or self._example(volume, own.modified_at)
+            like = row.get(own.modified_at) or self._example(volume, own.modified_at)
             stamps[own.modified_at] = volume.sheet.fit(
                 own.modified_at, self.layout.stamp(self.now, like), None
             )
         if own.version is not None and own.version not in values and own.version != own.modified_at:
-            before = text_of(held.get(own.version))
+            before = text_of(row.get(own.version))
             after: Json = int(before) + 1 if before.isdecimal() else (1 if not before else self.now)
             stamps[own.version] = volume.sheet.fit(own.version, after, None)
         return stamps
@@ -302,9 +304,9 @@ class Change:
     def _example(volume: Volume, column: str) -> Json:
         return next(
             (
-                held
+                value
                 for part in volume.parts
-                if (held := (part.values or {}).get(column)) is not None
+                if (value := (part.values or {}).get(column)) is not None
             ),
             None,
         )
@@ -336,8 +338,8 @@ def may_be(layout: Layout, values: Mapping[str, Json], write: Write) -> bool:
     )
 
 
-def _alike(held: Json, wanted: Json) -> bool:
-    return same(held, wanted) or unix(text_of(held)) == unix(
+def _alike(current: Json, wanted: Json) -> bool:
+    return same(current, wanted) or unix(text_of(current)) == unix(
         text_of(wanted)
     )  # a workbook knows one line end
 

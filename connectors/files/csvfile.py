@@ -241,13 +241,15 @@ class CsvSheet:
         cells = []
         for at, name in enumerate(self.columns):
             old = stood[at] if len(stood) == len(self.columns) else ""
-            kept = (
+            untouched = (
                 part.raw is not None
                 and name not in part.touched
                 and len(stood) == len(self.columns)
             )
             cells.append(
-                old if kept else self._cell(text_of(values.get(name)), quoted=old.startswith('"'))
+                old
+                if untouched
+                else self._cell(text_of(values.get(name)), quoted=old.startswith('"'))
             )
         return self._delimiter.join(cells) + end
 

@@ -314,14 +314,14 @@ def _set(cell: Any, wanted: Json) -> None:
 
 
 def _alike(cell: Any, text: str) -> Any:
-    held = cell.value
+    value = cell.value
     try:
         typed: Any
-        if isinstance(held, bool):
+        if isinstance(value, bool):
             typed = {"true": True, "false": False}.get(text)
-        elif isinstance(held, int | float):
+        elif isinstance(value, int | float):
             typed = int(text) if text.lstrip("-").isdecimal() else float(text)
-        elif isinstance(held, datetime):
+        elif isinstance(value, datetime):
             typed = datetime.fromisoformat(text)
         else:
             return None
@@ -331,6 +331,6 @@ def _alike(cell: Any, text: str) -> Any:
         typed
         if typed is not None
         and _text(_filled(typed, cell)) == text
-        and not isinstance(held, timedelta)
+        and not isinstance(value, timedelta)
         else None
     )

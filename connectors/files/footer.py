@@ -79,8 +79,8 @@ class Sheet:
         raise BrokenFileError(what, _CUT_OFF)
 
     def _has_key(self, cells: Sequence[str]) -> bool:
-        held = [cells[at] for at in self.keys if at < len(cells)]
-        return bool(_filled(held))
+        key = [cells[at] for at in self.keys if at < len(cells)]
+        return bool(_filled(key))
 
 
 def _filled(cells: Sequence[str]) -> list[str]:

@@ -120,8 +120,8 @@ def _text(part: Part, end: str) -> str:
     raws = {} if part.raw is None else _MEMBERS.decode(part.raw)
     members = []
     for name, value in (part.values or {}).items():
-        kept = name in raws and name not in part.touched
-        text = bytes(raws[name]).decode() if kept else json.dumps(value, ensure_ascii=False)
+        untouched = name in raws and name not in part.touched
+        text = bytes(raws[name]).decode() if untouched else json.dumps(value, ensure_ascii=False)
         members.append(f"{json.dumps(name, ensure_ascii=False)}: {text}")
     return "{" + ", ".join(members) + "}" + (_end(part.raw) if part.raw else end)
 

@@ -127,10 +127,10 @@ class Layout:
 
         "0" is the first, "1:" are the further ones, and "" is all.
         """
-        found = _VIEW.fullmatch(name)
-        if found is None or found["column"] not in self.settings.lists:
+        match = _VIEW.fullmatch(name)
+        if match is None or match["column"] not in self.settings.lists:
             return name, ""
-        return found["column"], found["part"]
+        return match["column"], match["part"]
 
     def value(self, values: Values, name: str) -> Json:
         """What a row holds of a native field."""
@@ -223,10 +223,10 @@ class Layout:
         return [tag for tag in self._all_tags(values) if tag not in self.settings.tags_except]
 
     def _all_tags(self, values: Values) -> list[str]:
-        held = values.get(str(self.settings.tags))
-        if isinstance(held, str) and held.lstrip().startswith("["):
-            held = _listed(held)
-        return _parted(held, self.settings.tags_delimiter, quoted=self.settings.tags_quoted)
+        value = values.get(str(self.settings.tags))
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            value = _listed(value)
+        return _parted(value, self.settings.tags_delimiter, quoted=self.settings.tags_quoted)
 
     def stored_tags(self, tags: Sequence[str], before: Values, *, listed: bool) -> Json:
         """Tags in the form in which the row had them, with those that stay in the file alone.
@@ -234,12 +234,12 @@ class Layout:
         Raises UnfitError for one that holds the delimiter.
         """
         own = self.settings
-        held = before.get(str(own.tags))
-        kept = [tag for tag in self._all_tags(before) if tag in own.tags_except]
-        after = list(dict.fromkeys([*kept, *tags]))
-        if isinstance(held, list) or (listed and held is None):
+        current = before.get(str(own.tags))
+        excepted = [tag for tag in self._all_tags(before) if tag in own.tags_except]
+        after = list(dict.fromkeys([*excepted, *tags]))
+        if isinstance(current, list) or (listed and current is None):
             return list(after)
-        if isinstance(held, str) and isinstance(_listed(held), list):
+        if isinstance(current, str) and isinstance(_listed(current), list):
             return json.dumps(after, ensure_ascii=False)
         if own.tags_quoted:
             doubled = [tag.replace('"', '""') for tag in after]
@@ -269,20 +269,20 @@ class Layout:
         )
 
 
-def _parted(held: Json, delimiter: str, *, quoted: bool = False) -> list[str]:
+def _parted(value: Json, delimiter: str, *, quoted: bool = False) -> list[str]:
     """The values in a list, or in a text that holds several, once each.
 
     With `quoted` they are cells of CSV.
     """
     around = delimiter.strip() or delimiter
     items: Sequence[Json]
-    if isinstance(held, list):
-        items = held
+    if isinstance(value, list):
+        items = value
     elif quoted:
-        reader = csv.reader([text_of(held)], delimiter=around, skipinitialspace=True)
+        reader = csv.reader([text_of(value)], delimiter=around, skipinitialspace=True)
         items = next(reader, [])
     else:
-        items = text_of(held).split(around)
+        items = text_of(value).split(around)
     words: dict[str, None] = {}
     for item in items:
         word = text_of(item).strip()
@@ -293,10 +293,10 @@ def _parted(held: Json, delimiter: str, *, quoted: bool = False) -> list[str]:
 
 def _listed(text: str) -> Json:
     try:
-        held: Json = json.loads(text)
+        value: Json = json.loads(text)
     except ValueError:
         return text
-    return held if isinstance(held, list) else text
+    return value if isinstance(value, list) else text
 
 
 def instant(value: Json, zone: ZoneInfo) -> str | None:

@@ -65,18 +65,18 @@ class Library:
             storage, names = self.place(entity)
         except BrokenFileError as error:
             return [Problem(f"app.{entity}", error.what, error.remedy)]
-        found = []
+        problems = []
         for name in names:
             try:
                 self._volume(entity, storage, name)
             except BrokenFileError as error:
-                found.append(Problem(f"app.{entity}", error.what, error.remedy))
-        return found
+                problems.append(Problem(f"app.{entity}", error.what, error.remedy))
+        return problems
 
     def layout(self, entity: Entity) -> Layout:
         """What the columns mean; where no mapping names any, those of the files are the fields."""
         own = self.settings
-        names = own.fields.get(entity) or self._found(entity)
+        names = own.fields.get(entity) or self._fields_of(entity)
         tags = own.entities[entity].tags
         hidden = {TAGS, tags} if tags else set()
         return Layout(
@@ -95,7 +95,7 @@ class Library:
         shelf = self._shelves.get(entity)
         if shelf is not None and [volume.name for volume in shelf.volumes] == names:
             try:
-                if all(storage.stamp(volume.name) == volume.held.stamp for volume in shelf.volumes):
+                if all(storage.stamp(volume.name) == volume.file.stamp for volume in shelf.volumes):
                     return shelf
             except OSError as error:
                 raise _unreadable(names[0], error) from None
@@ -113,13 +113,13 @@ class Library:
         settings = own.entities[entity]
         self.reads += 1
         try:
-            held = storage.fetch(name)
+            file = storage.fetch(name)
         except OSError as error:
             raise _unreadable(name, error) from None
         word = "line" if own.format in ("csv", "jsonl") else "row"
         label = name.rpartition("/")[2]
         volume = Volume(
-            name, held, sheet_of(own.format, held.content, label, settings, young=held.young), word
+            name, file, sheet_of(own.format, file.content, label, settings, young=file.young), word
         )
         fields = own.fields.get(entity, ())
         skipped = {TAGS} if settings.tags else set()
@@ -127,7 +127,7 @@ class Library:
         volume.check(bare, [name for name in fields if name not in skipped])
         return volume
 
-    def _found(self, entity: Entity) -> tuple[str, ...]:
+    def _fields_of(self, entity: Entity) -> tuple[str, ...]:
         names: dict[str, None] = {}
         for volume in self.open(entity):
             columns = volume.sheet.columns

@@ -61,10 +61,10 @@ class ParquetSheet:
             return text_of(value)
         try:
             with confined() as sql:
-                held = sql.execute(f"SELECT CAST(? AS {kind})", [_bound(value, kind)]).fetchone()
+                row = sql.execute(f"SELECT CAST(? AS {kind})", [_bound(value, kind)]).fetchone()
         except (duckdb.Error, ValueError):
             raise UnfitError(f"its column is of the type {kind}, the value is not") from None
-        return _plain(held[0] if held else None)
+        return _plain(row[0] if row else None)
 
     def lists(self, column: str) -> bool:
         """Whether the column's type is a list."""

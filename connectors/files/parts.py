@@ -119,6 +119,6 @@ def unix(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def same(held: Json, wanted: Json) -> bool:
+def same(current: Json, wanted: Json) -> bool:
     """Whether two native values are one: blank is blank, and a number is its text."""
-    return ("" if held == [] else text_of(held)) == ("" if wanted == [] else text_of(wanted))
+    return ("" if current == [] else text_of(current)) == ("" if wanted == [] else text_of(wanted))

@@ -14,7 +14,7 @@ from connectors.files.jsonlfile import JsonlSheet
 from connectors.files.layout import Layout
 from connectors.files.parts import BrokenFileError, Part, Sheet, State, text_of
 from connectors.files.settings import FileFormat, FileSettings
-from connectors.files.storage import Held
+from connectors.files.storage import File
 
 QUARANTINED_MAX = 100
 
@@ -49,7 +49,7 @@ class Volume:
     """One file: its content as it was read, and its parts once they are needed all at once."""
 
     name: str
-    held: Held
+    file: File
     sheet: Sheet
     word: str
     parts: list[Part] = field(default_factory=list)

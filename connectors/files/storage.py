@@ -37,7 +37,7 @@ class BusyError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class File:
     """A file's content, and what tells whether it is still that.
 
     It is `young` where its writer may not be done with it.
@@ -62,7 +62,7 @@ class Storage(Protocol):
         """What changes when the file does. Raises OSError."""
         ...
 
-    def fetch(self, name: str) -> Held:
+    def fetch(self, name: str) -> File:
         """The whole file. Raises OSError."""
         ...
 
@@ -124,13 +124,13 @@ class Disk:
         given = Path(path)
         try:
             if given.is_dir():
-                found = sorted(
+                files = sorted(
                     file
                     for file in given.iterdir()
                     if file.is_file() and _counts(file.name, suffixes)
                 )
             elif _PATTERN & set(given.name) and not given.exists():
-                found = sorted(
+                files = sorted(
                     file for file in given.parent.glob(given.name) if _counts(file.name, suffixes)
                 )
             elif not given.exists():
@@ -139,18 +139,18 @@ class Disk:
                 return [str(given.resolve())]
         except OSError as error:
             raise _nothing(path, f"cannot be read ({error.strerror})") from None
-        if not found:
+        if not files:
             raise _nothing(
                 path, f"holds no file named {' or '.join('*' + suffix for suffix in suffixes)}"
             )
-        return [str(file.resolve()) for file in found]
+        return [str(file.resolve()) for file in files]
 
     def stamp(self, name: str) -> str:
         """Inode, size and time of the last change."""
-        told = Path(name).stat()
-        return f"{told.st_ino}-{told.st_size}-{told.st_mtime_ns}"
+        status = Path(name).stat()
+        return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
 
-    def fetch(self, name: str) -> Held:
+    def fetch(self, name: str) -> File:
         """Read between two equal stamps.
 
         So no half of a write in place is taken for the file.
@@ -160,7 +160,7 @@ class Disk:
             content = Path(name).read_bytes()
             if self.stamp(name) == before:
                 young = abs(time.time() - Path(name).stat().st_mtime) < _YOUNG
-                return Held(content, before, young)
+                return File(content, before, young)
             self._sleep(0.05)
         raise BrokenFileError(
             f"{name} keeps changing while it is read", "run again when its writer is done"
@@ -215,10 +215,10 @@ class Disk:
         for other in (f"~${file.name}", f".~lock.{file.name}#"):
             if (file.parent / other).exists():
                 raise BusyError(f"{name} is open in another program: close it and run again")
-        with ExitStack() as held:
+        with ExitStack() as stack:
             beside = file.parent / f".{file.name}.lock"
             new = not beside.exists()
-            lock = held.enter_context(beside.open("a+"))
+            lock = stack.enter_context(beside.open("a+"))
             if new and file.exists():
                 shutil.copymode(
                     file, beside
@@ -284,30 +284,30 @@ class Remote:
         """See Storage."""
         try:
             if _PATTERN & set(PurePosixPath(path).name):
-                found = sorted(
+                names = sorted(
                     name
                     for name in self._files.glob(path)
                     if _counts(PurePosixPath(name).name, suffixes)
                 )
             elif self._files.isdir(path):
                 listed = self._files.ls(path, detail=False, refresh=True)
-                found = sorted(
+                names = sorted(
                     name for name in listed if _counts(PurePosixPath(name).name, suffixes)
                 )
             else:
-                found = [path] if self._files.exists(path) else []
+                names = [path] if self._files.exists(path) else []
         # Each of fsspec's file systems fails in its own ways.
         except Exception as error:  # noqa: BLE001
             raise _nothing(path, f"cannot be reached ({type(error).__name__})") from None
-        if not found:
+        if not names:
             raise _nothing(path, "does not exist, or holds no such files")
-        return [name if "://" in name else f"{self._scheme}://{name.lstrip('/')}" for name in found]
+        return [name if "://" in name else f"{self._scheme}://{name.lstrip('/')}" for name in names]
 
     def stamp(self, name: str) -> str:
         """What the file system tells of the file: an ETag, a time, a size."""
         return str(self._call(lambda: self._files.ukey(name)))
 
-    def fetch(self, name: str) -> Held:
+    def fetch(self, name: str) -> File:
         """The whole file.
 
         What an object store holds was put there in one piece: it is never half written, so never
@@ -323,7 +323,7 @@ class Remote:
         if size is not None and size != len(content):
             what = f"{len(content):,} of the {size:,} bytes of {name} came"
             raise BrokenFileError(what, "run again; if it stays so, look at what serves the file")
-        return Held(content, stamp, young=self._young(name))
+        return File(content, stamp, young=self._young(name))
 
     def _young(self, name: str) -> bool:
         """Whether a writer that writes in place may not be done yet.

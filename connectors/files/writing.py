@@ -14,7 +14,7 @@ from connectors.files.layout import Layout
 from connectors.files.library import Library
 from connectors.files.parts import BrokenFileError, Part, State, UnfitError
 from connectors.files.shelf import Shelf, Volume, sheet_of
-from connectors.files.storage import BusyError, Held, MovedError, Storage
+from connectors.files.storage import BusyError, File, MovedError, Storage
 from reconcile.model import Entity, Status
 from reconcile.ports import Reply, Write
 
@@ -83,10 +83,10 @@ class Writer:
         self, entity: Entity, storage: Storage, writes: Sequence[Write], left: list[Write]
     ) -> list[Reply]:
         shelf = self.library.shelf(entity)
-        told = [(write, *self._change(shelf, storage, write)) for write in writes]
-        replies = [reply for _, reply, volume in told if volume is None]
+        outcomes = [(write, *self._change(shelf, storage, write)) for write in writes]
+        replies = [reply for _, reply, volume in outcomes if volume is None]
         for volume in list(shelf.volumes):
-            mine = [one for one in told if one[2] is volume]
+            mine = [one for one in outcomes if one[2] is volume]
             try:
                 if volume.is_dirty:
                     self._commit(shelf, storage, volume)
@@ -129,15 +129,15 @@ class Writer:
         content = volume.sheet.dump(volume.parts)
         fresh = proven(settings.format, shelf.layout, volume, content)
         if volume.name not in self.saved:
-            storage.keep(volume.name, volume.held.content, settings.backups)
+            storage.keep(volume.name, volume.file.content, settings.backups)
             self.saved.add(volume.name)
         keys = [shelf.layout.key_of(part.values) for part in volume.parts if part.values]
         storage.highest(
             volume.name,
             max((int(key) for key in keys if key.isdecimal() and len(key) < 19), default=0),
         )
-        storage.replace(volume.name, content, volume.held.stamp)
-        fresh.held = Held(content, storage.stamp(volume.name))
+        storage.replace(volume.name, content, volume.file.stamp)
+        fresh.file = File(content, storage.stamp(volume.name))
         shelf.volumes[shelf.volumes.index(volume)] = fresh
         shelf.load()
 
@@ -152,14 +152,14 @@ def proven(form: str, layout: Layout, volume: Volume, content: bytes) -> Volume:
     meant = [
         part for part in volume.parts if part.values is not None and part.state is not State.GONE
     ]
-    held = [part for part in parts if part.values is not None]
+    actual = [part for part in parts if part.values is not None]
     spoilt = len([part for part in parts if part.why]) != len(
         [part for part in volume.parts if part.why]
     )
     if (
         spoilt
-        or len(meant) != len(held)
-        or not all(map(_is_same, meant, held, [layout] * len(held)))
+        or len(meant) != len(actual)
+        or not all(map(_is_same, meant, actual, [layout] * len(actual)))
     ):
         raise BrokenFileError(
             (
@@ -168,21 +168,21 @@ def proven(form: str, layout: Layout, volume: Volume, content: bytes) -> Volume:
             ),
             "correct the rows that cannot be read, then run again",
         )
-    return Volume(volume.name, volume.held, sheet, volume.word, parts)
+    return Volume(volume.name, volume.file, sheet, volume.word, parts)
 
 
-def _is_same(meant: Part, held: Part, layout: Layout) -> bool:
+def _is_same(meant: Part, actual: Part, layout: Layout) -> bool:
     if meant.state is State.KEPT:
-        return meant.values == held.values
-    return layout.key_of(meant.values or {}) == layout.key_of(held.values or {})
+        return meant.values == actual.values
+    return layout.key_of(meant.values or {}) == layout.key_of(actual.values or {})
 
 
 def _with_record(shelf: Shelf, reply: Reply) -> Reply:
     """A reply that is done, with the row as the file now holds it; without one after a delete."""
-    found = shelf.find(reply.key or "") if reply.status is Status.DONE else None
-    if found is None:
+    entry = shelf.find(reply.key or "") if reply.status is Status.DONE else None
+    if entry is None:
         return reply
-    record = shelf.layout.record(found[1].values or {})
+    record = shelf.layout.record(entry[1].values or {})
     return reply if record.deleted else replace(reply, record=record)
 
 

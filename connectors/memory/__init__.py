@@ -382,15 +382,17 @@ class MemoryConnector:
         return replace(_reply(write, Status.DONE), key=key, record=self.rows(write.entity).get(key))
 
     def _take_effect(self, write: Write) -> str:
-        kept = {name: value for name, value in write.fields.items() if name not in self.vices.drops}
+        fields = {
+            name: value for name, value in write.fields.items() if name not in self.vices.drops
+        }
         key = write.key or ""
         match write.kind:
             case OpKind.CREATE:
                 return self.put(
-                    write.entity, {**self.vices.gives, **kept}, key=write.key, parent=write.parent
+                    write.entity, {**self.vices.gives, **fields}, key=write.key, parent=write.parent
                 )
             case OpKind.UPDATE | OpKind.COMPLETE:
-                self.edit(write.entity, key, kept)
+                self.edit(write.entity, key, fields)
             case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:
                 self._change_tags(write, key)
             case OpKind.DELETE | OpKind.ARCHIVE:
@@ -403,8 +405,8 @@ class MemoryConnector:
 
     def _change_tags(self, write: Write, key: str) -> None:
         row = self._now(write.entity, key)
-        held = row.fields.get("tags") if row is not None else None
-        tags = [str(tag) for tag in held] if isinstance(held, list) else []
+        value = row.fields.get("tags") if row is not None else None
+        tags = [str(tag) for tag in value] if isinstance(value, list) else []
         named = {_fold(tag): tag for tag in write.tags}
         if write.kind is OpKind.REMOVE_TAGS:
             after = [tag for tag in tags if _fold(tag) not in named]
@@ -450,9 +452,9 @@ def _tag_set(tags: Iterable[str], *, lower: bool) -> list[Json]:
     return list(dict.fromkeys(tag.strip().casefold() if lower else tag for tag in tags))
 
 
-def _same(held: Json, wanted: Json) -> bool:
+def _same(current: Json, wanted: Json) -> bool:
     blank: tuple[Json, ...] = (None, "", [])
-    return held == wanted or (held in blank and wanted in blank)
+    return current == wanted or (current in blank and wanted in blank)
 
 
 def _problem(info: FieldInfo | None, value: Json) -> str | None:

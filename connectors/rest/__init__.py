@@ -55,10 +55,10 @@ class RestConnector:
     """One JSON API as the app side; fills reconcile.ports.Connector.
 
     `transport` and `sleep` are swapped in tests; `ending` says when nothing more is sent. Requests
-    are spread over the declared window; a 429 slows them down. `clock` gives the ISO 8601 instant for
-    members of new records. `identity` says which API this is
-    where its address does not: one that is served anew for every run. `timezone` is that of times
-    without a zone. Raises ConfigError for credentials or a query in a URL.
+    are spread over the declared window; a 429 slows them down. `clock` gives the ISO 8601 instant
+    for members of new records. `identity` says which API this is where its address does not: one
+    that is served anew for every run. `timezone` is that of times without a zone. Raises
+    ConfigError for credentials or a query in a URL.
     """
 
     side = Side.APP
@@ -230,16 +230,16 @@ class RestConnector:
         be among the others.
         """
         form, tally = self._form(write.entity), Tally()
-        found = []
+        matches = []
         for item, parent in self._candidates(form, write, tally):
             record = form.record(item, parent)
             if not record.deleted and _may_be(record, write):
-                found.append(record)
-        if not found and (doubts := tally.proof(partly=True).why_incomplete):
+                matches.append(record)
+        if not matches and (doubts := tally.proof(partly=True).why_incomplete):
             raise ConnectorError(
                 f"the record was not found, and not all could be looked at: {doubts}"
             )
-        return found
+        return matches
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """One Reply a Write; see Writer.run for what is raised."""
@@ -278,7 +278,7 @@ class RestConnector:
             )
         if entity not in self._forms:
             endpoint = self._settings.entities[entity]
-            names = self._settings.fields.get(entity) or self._found(entity)
+            names = self._settings.fields.get(entity) or self._fields_of(entity)
             try:
                 self._forms[entity] = form_of(endpoint, names, self._zone)
             except ValueError as error:
@@ -287,7 +287,7 @@ class RestConnector:
                 ) from None
         return self._forms[entity]
 
-    def _found(self, entity: Entity) -> tuple[str, ...]:
+    def _fields_of(self, entity: Entity) -> tuple[str, ...]:
         """The fields of the first records, where no mapping names any."""
         self._forms[entity] = form_of(self._settings.entities[entity], (), self._zone)
         try:
@@ -421,10 +421,10 @@ def _may_be(record: Record, write: Write) -> bool:
         for name, value in write.fields.items()
         if value not in (None, "") and name != TAGS
     }
-    held = record.fields
+    fields = record.fields
     if write.entity.spec.person:
         for name, value in wanted.items():
-            email = str(held.get(name) or "")
+            email = str(fields.get(name) or "")
             if "mail" in name.lower() and email.lower() == str(value).lower():
                 return True
-    return bool(wanted) and all(same(held.get(name), value) for name, value in wanted.items())
+    return bool(wanted) and all(same(fields.get(name), value) for name, value in wanted.items())

@@ -113,13 +113,13 @@ class Api:
         return answer
 
     def page(
-        self, endpoint: EndpointSettings, asked: Mapping[str, Any] | str, parent: str | None
+        self, endpoint: EndpointSettings, query: Mapping[str, Any] | str, parent: str | None
     ) -> ListPage:
         """One page of a collection.
 
-        `asked` is the pager's parameters, or the address of the page.
+        `query` is the pager's parameters, or the address of the page.
         """
-        request = _list_request(endpoint, asked, parent)
+        request = _list_request(endpoint, query, parent)
         answer = self.send(request)
         body = None if answer.status == 204 else decoded(answer)
         _refuse_failure(endpoint, body)
@@ -152,10 +152,10 @@ class Api:
         Raises Malformed where it shows another key than `key`, as after a merge.
         """
         record = self.unwrapped(endpoint, answer)
-        found = find(record, parse(endpoint.key))
-        if key is not None and isinstance(found, str | int) and str(found) != key:
+        record_key = find(record, parse(endpoint.key))
+        if key is not None and isinstance(record_key, str | int) and str(record_key) != key:
             raise Malformed(
-                f"asked for the record {key}, another came: {found}",
+                f"asked for the record {key}, another came: {record_key}",
                 remedy=(
                     "see whether it was merged into the other one; "
                     'compare "item" and "key" with the API\'s documentation'
@@ -199,9 +199,9 @@ def _refuse_failure(endpoint: EndpointSettings, body: Any) -> None:
 
     Its list, mostly empty, is no list of what there is.
     """
-    held = body if isinstance(body, dict) else {}
-    refused = [name for name in ("success", "ok") if held.get(name) is False]
-    for name in (*refused, *(name for name in ("error", "errors") if held.get(name))):
+    members = body if isinstance(body, dict) else {}
+    refused = [name for name in ("success", "ok") if members.get(name) is False]
+    for name in (*refused, *(name for name in ("error", "errors") if members.get(name))):
         raise Malformed(
             (
                 f"{endpoint.method} {endpoint.path}: the answer says in its member "
@@ -235,13 +235,13 @@ def wrapped(endpoint: EndpointSettings, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _list_request(
-    endpoint: EndpointSettings, asked: Mapping[str, Any] | str, parent: str | None
+    endpoint: EndpointSettings, query: Mapping[str, Any] | str, parent: str | None
 ) -> Request:
     name = f"{endpoint.method} {endpoint.path}"
-    if isinstance(asked, str):
-        return Request("GET", asked, endpoint=name, replay=True)
+    if isinstance(query, str):
+        return Request("GET", query, endpoint=name, replay=True)
     path = filled(endpoint.path, {"parent": parent})
-    everything = {**endpoint.params, **asked}
+    everything = {**endpoint.params, **query}
     if endpoint.method == "POST":
         return Request("POST", path, endpoint=name, body=everything, replay=True)
     params = {

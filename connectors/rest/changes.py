@@ -37,11 +37,11 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _BLANK: tuple[Json, ...] = (None, "", [])
 
 
-def same(held: Json, wanted: Json) -> bool:
+def same(current: Json, wanted: Json) -> bool:
     """Whether two native values are one: blank is blank, and a number is its text."""
-    if held in _BLANK or wanted in _BLANK:
-        return held in _BLANK and wanted in _BLANK
-    return held == wanted or text(held) == text(wanted)
+    if current in _BLANK or wanted in _BLANK:
+        return current in _BLANK and wanted in _BLANK
+    return current == wanted or text(current) == text(wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Change:
         key: str | None = None
         try:
             key = self._key_in(answer)
-            return self._done(self._held(answer, key)[0])
+            return self._done(self._seen(answer, key)[0])
         except ConnectorError as error:
             if key is None:
                 raise Uncertain(
@@ -167,7 +167,7 @@ class Change:
             unseen = any(self._is_unseen(*field) for field in self.write.fields.items())
             return self._changed(self._places(self.write.fields), unseen=unseen)
         except Stale as error:
-            return self._told(error)
+            return self._reply_to(error)
 
     def _is_unseen(self, name: str, value: Json) -> bool:
         """Whether only the record tells how a field goes, such as 7 or "7" as a member's name."""
@@ -251,15 +251,15 @@ class Change:
                 ),
                 remedy='say in "add_tags" and "remove_tags" how tags are changed one by one',
             )
-        held = [folded(name) for name, _ in self.form.tag_pairs(before.shown)]
+        names = [folded(name) for name, _ in self.form.tag_pairs(before.shown)]
         members = [member for _, member in self.form.tag_pairs(before.sendable)]
         if adding:
-            new = [tag for tag in self.write.tags if folded(tag) not in held]
+            new = [tag for tag in self.write.tags if folded(tag) not in names]
             after = [*members, *self.form.tag_members(new)]
         else:
             named = {folded(tag) for tag in self.write.tags}
             after = [
-                member for name, member in zip(held, members, strict=True) if name not in named
+                member for name, member in zip(names, members, strict=True) if name not in named
             ]
         return None if len(after) == len(members) else (place, after)
 
@@ -326,13 +326,13 @@ class Change:
                 int(version) if version.isdecimal() else version,
             )
         answer = self._item_request(endpoint.update, wrapped(endpoint, body), version)
-        held, shown = self._held(answer, self.write.key)
+        record, shown = self._seen(answer, self.write.key)
         inside = [path for path in paths if len(path) > 1]
         if before is None or endpoint.sends_whole or not inside:
-            return self._done(held)
+            return self._done(record)
         if any(self._gone(inside, before, shown).values()):
-            held, shown = self._read_back(self.write.key)  # an answer may show less than there is
-        return self._proved(inside, changes, before, (held, shown))
+            record, shown = self._read_back(self.write.key)  # an answer may show less than there is
+        return self._proved(inside, changes, before, (record, shown))
 
     def _around(self, paths: Sequence[Path], record: dict[str, Any]) -> dict[str, Any]:
         """What goes with changes at these places: the record, or its members that are replaced."""
@@ -346,7 +346,7 @@ class Change:
     ) -> dict[str, list[str]]:
         """What lay beside changes inside a member and is not there any more, by member."""
         beside = self._beside(inside, before)
-        return {top: list(lost(held, shown.get(top), top)) for top, held in beside.items()}
+        return {top: list(lost(siblings, shown.get(top), top)) for top, siblings in beside.items()}
 
     def _beside(self, inside: Sequence[Path], before: Before) -> dict[str, Any]:
         """The members that changes lie in, as they were, without what is changed."""
@@ -365,7 +365,7 @@ class Change:
         From then on all of that member is sent. Raises InvalidField where it was sent and is gone
         all the same.
         """
-        held, shown = after
+        record, shown = after
         gone = self._gone(inside, before, shown)
         alone = {str(path[0]) for path in inside if self.form.goes_alone(path)}
         if sent := [place for top, places in gone.items() if top not in alone for place in places]:
@@ -381,8 +381,8 @@ class Change:
         self.form.replaced.update(top for top in alone if gone[top])
         self.form.merged.update(top for top in alone if not gone[top] and any(lost(was[top], None)))
         if any(gone.values()):
-            return self._send(changes, before, held.version)
-        return self._done(held)
+            return self._send(changes, before, record.version)
+        return self._done(record)
 
     def _item_request(self, method: str, body: Json, version: str | None) -> Answer:
         endpoint, template = self.form.endpoint, item_of(self.form.endpoint)
@@ -420,13 +420,13 @@ class Change:
             ) from None
         sendable = self.api.unwrapped(self.form.endpoint, answer, as_sent=True)
         for path in self.form.fields.values():
-            if (held := find(sendable, path)) is not None:
-                self.form.numbers[path] = isinstance(held, int | msgspec.Raw) and not isinstance(
-                    held, bool
+            if (value := find(sendable, path)) is not None:
+                self.form.numbers[path] = isinstance(value, int | msgspec.Raw) and not isinstance(
+                    value, bool
                 )
         return Before(record, shown, sendable)
 
-    def _held(self, answer: Answer, key: str | None) -> Seen:
+    def _seen(self, answer: Answer, key: str | None) -> Seen:
         """The record after a write.
 
         What the answer shows, or what a read does where the answer does not show it all.
@@ -487,7 +487,7 @@ class Change:
         if moved:
             raise Stale(f"changed since the plan was made: {', '.join(moved)}", remedy="plan again")
 
-    def _told(self, error: Stale) -> Reply:
+    def _reply_to(self, error: Stale) -> Reply:
         """The reply after a refusal for the version.
 
         The write is done where the record holds what was wanted, since it may have been ours.

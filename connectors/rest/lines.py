@@ -76,9 +76,9 @@ class Form:
 
     def key_of(self, item: Any) -> str:
         """The key of a record. Raises Malformed for one without."""
-        found = find(item, self.key)
-        if isinstance(found, str | int) and not isinstance(found, bool) and found != "":
-            return str(found)
+        key = find(item, self.key)
+        if isinstance(key, str | int) and not isinstance(key, bool) and key != "":
+            return str(key)
         raise Malformed(
             f'a record of {self.endpoint.path} has no key at "{self.endpoint.key}"',
             remedy='say in "key" where a record holds its key',
@@ -125,25 +125,25 @@ class Form:
 
     def tag_pairs(self, item: dict[str, Any]) -> list[tuple[str, Any]]:
         """Each tag's name, "" where it has none, and what stands for it in the record."""
-        held = find(item, self.tags) if self.tags is not None else None
-        if held is None or (isinstance(held, str) and not held.strip()):
+        tags = find(item, self.tags) if self.tags is not None else None
+        if tags is None or (isinstance(tags, str) and not tags.strip()):
             return []
-        if not isinstance(held, list):
-            found = "text" if isinstance(held, str) else type(held).__name__
+        if not isinstance(tags, list):
+            kind = "text" if isinstance(tags, str) else type(tags).__name__
             raise Malformed(
-                f'expected a list of tags at "{self.endpoint.tags}", found {found}',
+                f'expected a list of tags at "{self.endpoint.tags}", found {kind}',
                 remedy='say in "tags" where a record holds a list of them, or leave "tags" out',
             )
-        return [(self._tag_name(tag), tag) for tag in held]
+        return [(self._tag_name(tag), tag) for tag in tags]
 
     def _tag_name(self, tag: Any) -> str:
         if self.endpoint.tag_ids:
             return self._tag_of_id(tag)
         member = self.endpoint.tag_name
         if isinstance(tag, list) or (tag is not None and isinstance(tag, dict) != bool(member)):
-            expected, found = ("objects", "others") if member else ("texts", "objects or lists")
+            expected, actual = ("objects", "others") if member else ("texts", "objects or lists")
             raise Malformed(
-                f'expected tags that are {expected} at "{self.endpoint.tags}", found {found}',
+                f'expected tags that are {expected} at "{self.endpoint.tags}", found {actual}',
                 remedy='say in "tag_name" which member of a tag that is an object holds its name',
             )
         name = find(tag, parse(member)) if member else tag
@@ -227,8 +227,8 @@ class Form:
         What is written then does alike.
         """
         if self.parent and self.parent not in self.numbers:
-            for held in find_all(item, self.parent)[:1]:
-                self.numbers[self.parent] = isinstance(held, int)
+            for parent in find_all(item, self.parent)[:1]:
+                self.numbers[self.parent] = isinstance(parent, int)
         for place in self.members if len(self.named) < len(self.members) else ():
             member, last = find(item, place), place[-1]
             if isinstance(last, Item) and isinstance(member, dict):

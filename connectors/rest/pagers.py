@@ -114,11 +114,11 @@ def total_of(page: ListPage, pager: PagerSettings) -> int | None:
     """
     if pager.total is None or page.body is None:
         return None
-    found = find(page.body, parse(pager.total))
-    if (total := _whole(found)) is not None:
+    count = find(page.body, parse(pager.total))
+    if (total := _whole(count)) is not None:
         return total
     raise Malformed(
-        f'expected the total at "{pager.total}", found {type(found).__name__}',
+        f'expected the total at "{pager.total}", found {type(count).__name__}',
         remedy='correct "total" of the pager, or take it away',
     )
 
@@ -128,7 +128,7 @@ def shown_total(page: ListPage) -> int:
 
     It is 0 where the page shows none.
     """
-    return max((_whole(found) or 0 for found in (page.counted, *_beside(page, _COUNTS))), default=0)
+    return max((_whole(count) or 0 for count in (page.counted, *_beside(page, _COUNTS))), default=0)
 
 
 def is_empty(body: Any) -> bool:
@@ -195,18 +195,18 @@ def _beside(page: ListPage, names: Iterable[str]) -> list[Any]:
     return [holder[name] for name in names for holder in holders if name in holder]
 
 
-def _whole(found: Any) -> int | None:
-    if isinstance(found, str) and found.isdecimal():
-        return int(found)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+def _whole(value: Any) -> int | None:
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _leads_on(found: Any) -> bool:
+def _leads_on(value: Any) -> bool:
     """Whether a member that names the next page does name one.
 
     Some APIs wrap its address in an object.
     """
-    return bool(found.get("href") or found.get("url") if isinstance(found, dict) else found)
+    return bool(value.get("href") or value.get("url") if isinstance(value, dict) else value)
 
 
 def _sized(pager: PagerSettings) -> dict[str, Any]:
@@ -223,7 +223,7 @@ class _Progress:
     pager: PagerSettings
     seen: int = 0
     longest: int = 0
-    told: int = 0
+    total: int = 0
 
     def is_all(self, page: ListPage) -> bool:
         """Whether the total is reached.
@@ -234,7 +234,7 @@ class _Progress:
         self.seen += len(page.items)
         self.longest = max(self.longest, len(page.items))
         total = total_of(page, self.pager)
-        self.told = shown_total(page) if total is None else total
+        self.total = shown_total(page) if total is None else total
         short = len(page.items) < (self.pager.size if first else self.longest)
         return (
             total is not None
@@ -252,7 +252,7 @@ def _numbered(fetch: Fetch, pager: PagerSettings, *, pages: bool) -> Iterator[Li
             page = fetch({**_sized(pager), name: at})
         except NotFound:
             # Some APIs have no page after the last: the end, where the total says so too.
-            if progress.seen and progress.seen == progress.told:
+            if progress.seen and progress.seen == progress.total:
                 return
             raise
         yield page
@@ -296,10 +296,10 @@ def _next(page: ListPage, pager: PagerSettings) -> Any:
 
 
 def _by_link(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage]:
-    asked: Mapping[str, Any] | str = _sized(pager)
+    query: Mapping[str, Any] | str = _sized(pager)
     addresses: set[str] = set()
     while True:
-        page = fetch(asked)
+        page = fetch(query)
         yield page
         address = _ahead(page, pager)
         if address is None:
@@ -321,7 +321,7 @@ def _by_link(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage
                 "the link to the next page does not advance", remedy="use another pager"
             )
         addresses.add(address)
-        asked = address
+        query = address
 
 
 def _ahead(page: ListPage, pager: PagerSettings) -> str | None:
@@ -331,15 +331,15 @@ def _ahead(page: ListPage, pager: PagerSettings) -> str | None:
     """
     if pager.kind == "body_link":
         place = pager.next or "next"
-        found = find(page.body, parse(place))
-        if isinstance(found, dict):
-            found = found.get("href") or found.get("url")
-        if found in _NO_CURSOR:
+        address = find(page.body, parse(place))
+        if isinstance(address, dict):
+            address = address.get("href") or address.get("url")
+        if address in _NO_CURSOR:
             return None
-        if isinstance(found, str):
-            return found
+        if isinstance(address, str):
+            return address
         raise Malformed(
-            f'expected an address at "{place}", found {type(found).__name__}',
+            f'expected an address at "{place}", found {type(address).__name__}',
             remedy='say in "next" where the address of the next page lies, or use another pager',
         )
     if pager.next is None:

@@ -25,14 +25,14 @@ def parse(text: str) -> Path:
     steps: list[str | Item] = []
     at = 0
     while at < len(text):
-        found = _STEP.match(text, at)
-        if found is None:
+        step = _STEP.match(text, at)
+        if step is None:
             raise ValueError(
                 f'"{text}" is not a dotted path such as "data.name" or "fields[id=x9].value"'
             )
-        name, where, equals = found.groups()
+        name, where, equals = step.groups()
         steps.append(Item(where, equals) if name is None else name)
-        at = found.end()
+        at = step.end()
     return tuple(steps)
 
 
@@ -54,8 +54,8 @@ def find(value: Any, path: Path) -> Any:
 def find_all(value: Any, path: Path) -> list[Any]:
     """What lies at a path, in each member of the lists on the way; blanks left out."""
     if isinstance(value, list):
-        found = [find_all(item, path) for item in value]
-        return [item for items in found for item in items]
+        nested = [find_all(item, path) for item in value]
+        return [item for items in nested for item in items]
     if not path:
         return [] if value in (None, "") else [value]
     return find_all(find(value, path[:1]), path[1:])
@@ -64,9 +64,9 @@ def find_all(value: Any, path: Path) -> list[Any]:
 def filled_in(template: Any, word: str, value: Any) -> Any:
     """JSON with `value` in place of each text that is `word`."""
     if isinstance(template, Mapping):
-        return {name: filled_in(held, word, value) for name, held in template.items()}
+        return {name: filled_in(member, word, value) for name, member in template.items()}
     if isinstance(template, list | tuple):
-        return [filled_in(held, word, value) for held in template]
+        return [filled_in(member, word, value) for member in template]
     return value if template == word else template
 
 
@@ -80,12 +80,12 @@ def fill(body: dict[str, Any], more: Mapping[str, Any], now: str) -> None:
 
 def merge(body: dict[str, Any], more: Mapping[str, Any]) -> None:
     """Add members to a body; an object is added to the one that is there."""
-    for name, held in more.items():
+    for name, member in more.items():
         there = body.get(name)
-        if isinstance(there, dict) and isinstance(held, dict):
-            merge(there, held)
+        if isinstance(there, dict) and isinstance(member, dict):
+            merge(there, member)
         else:
-            body[name] = held
+            body[name] = member
 
 
 def _member(value: Any, name: str) -> Any:
@@ -165,8 +165,8 @@ def lost(before: Any, after: Any, prefix: str = "") -> Iterator[str]:
     A list that became shorter is one.
     """
     if isinstance(before, dict):
-        for name, held in before.items():
-            yield from lost(held, _member(after, name), f"{prefix}.{name}" if prefix else name)
+        for name, value in before.items():
+            yield from lost(value, _member(after, name), f"{prefix}.{name}" if prefix else name)
     elif isinstance(before, list):
         if before and (not isinstance(after, list) or len(after) < len(before)):
             yield prefix
@@ -176,11 +176,11 @@ def lost(before: Any, after: Any, prefix: str = "") -> Iterator[str]:
 
 def leaves(value: Any, prefix: str = "") -> Iterator[str]:
     """The dotted paths of the values in an object; a list is one value."""
-    for name, held in value.items():
+    for name, member in value.items():
         if re.search(r"[.\[\]]", name) or not name:
             continue
-        if isinstance(held, dict) and held:
-            yield from leaves(held, f"{prefix}{name}.")
+        if isinstance(member, dict) and member:
+            yield from leaves(member, f"{prefix}{name}.")
         else:
             yield prefix + name
 
@@ -188,9 +188,9 @@ def leaves(value: Any, prefix: str = "") -> Iterator[str]:
 def words(value: Any) -> Iterable[str]:
     """Every text and number in a JSON value, for blanking them out of messages."""
     if isinstance(value, dict):
-        return [word for held in value.values() for word in words(held)]
+        return [word for member in value.values() for word in words(member)]
     if isinstance(value, list):
-        return [word for held in value for word in words(held)]
+        return [word for member in value for word in words(member)]
     return (
         [str(value)] if isinstance(value, str | int | float) and not isinstance(value, bool) else []
     )

@@ -109,9 +109,9 @@ class Reader:
         totals: set[int] = set()
         seen = shown = 0
 
-        def fetch(asked: Mapping[str, Any] | str) -> Any:
+        def fetch(query: Mapping[str, Any] | str) -> Any:
             return self.api.page(
-                form.endpoint, asked if isinstance(asked, str) else {**params, **asked}, parent
+                form.endpoint, query if isinstance(query, str) else {**params, **query}, parent
             )
 
         for page in walk(fetch, pager, self.base):
@@ -171,16 +171,16 @@ class Reader:
         params: dict[str, Any] = {}
         if scope.since and form.endpoint.since:
             params[form.endpoint.since] = scope.since
-        asked: tuple[str, ...] = ()
+        parents: tuple[str, ...] = ()
         if scope.since is None and not is_contact:
-            asked = tuple(scope.parents or ())
+            parents = tuple(scope.parents or ())
         for items in self.one_list(entity, None, tally, params):
             chosen = [item for item in items if _within(form, item, scope)]
-            covers = asked
+            covers = parents
             if is_contact and scope.since is not None:
                 covers = tuple(form.key_of(item) for item, _ in chosen)
             yield _page(form, chosen, covers)
-            asked = ()
+            parents = ()
         if scope != Scope():
             tally.total = None
 
@@ -191,8 +191,8 @@ class Reader:
             except NotFound:
                 return None
 
-        for keys, found in self._together(read, scope.keys or ()):
-            there = [item for item in found if item is not None and _within(form, item, scope)]
+        for keys, items in self._together(read, scope.keys or ()):
+            there = [item for item in items if item is not None and _within(form, item, scope)]
             covers = keys if scope.since is None else [form.key_of(item) for item, _ in there]
             yield _page(form, there, covers)
 
@@ -200,9 +200,9 @@ class Reader:
         self, entity: Entity, parents: Sequence[str], scope: Scope, tally: Tally
     ) -> Iterator[Page]:
         form = self.forms[entity]
-        for keys, found in self._together(partial(self._children, entity), parents):
+        for keys, lists in self._together(partial(self._children, entity), parents):
             items: list[Item] = []
-            for mine, part in found:
+            for mine, part in lists:
                 items += part
                 self._merge(form, tally, mine)
             chosen = [item for item in items if _within(form, item, scope)]

@@ -68,10 +68,10 @@ def explain(endpoints: list[EndpointSettings]) -> Any:
             said,
         )
         if isinstance(error, Duplicate):
-            held = next(
-                (found for key in keys if (found := find(answer.parsed(), key)) is not None), None
+            duplicate_key = next(
+                (value for key in keys if (value := find(answer.parsed(), key)) is not None), None
             )
-            error.key = None if held is None else str(held)
+            error.key = None if duplicate_key is None else str(duplicate_key)
         return error
 
     return named
@@ -115,10 +115,10 @@ def _again(
 
 def _said(answer: Answer) -> str:
     body = answer.parsed()
-    found = next((held for name in _MESSAGES if (held := find(body, parse(name)))), None)
-    if isinstance(found, list | dict):
-        return "; ".join(words(found))
-    return "" if found is None else str(found)
+    message = next((value for name in _MESSAGES if (value := find(body, parse(name)))), None)
+    if isinstance(message, list | dict):
+        return "; ".join(words(message))
+    return "" if message is None else str(message)
 
 
 def blanked(said: str, request: Request) -> str:

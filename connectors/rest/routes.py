@@ -108,20 +108,20 @@ def pairs(
 
     Raises Malformed where no key leads to one.
     """
-    template, found = item_of(form.endpoint), []
-    asked = [
+    template, matches = item_of(form.endpoint), []
+    probes = [
         (row, form.key_of(row), form.parent_of(row, parent))
         for row, parent in items
         if _is_there(form, row)
     ]
-    asked = [each for each in asked if each[2] or "{parent}" not in template][:_PROBES]
-    for row, key, parent in asked:
+    probes = [each for each in probes if each[2] or "{parent}" not in template][:_PROBES]
+    for row, key, parent in probes:
         with suppress(NotFound):
-            found.append((row, api.get(form.endpoint, key, parent)))
-    if asked and not found:
+            matches.append((row, api.get(form.endpoint, key, parent)))
+    if probes and not matches:
         raise Malformed(
             (
-                f'GET {template} does not find record "{asked[0][1]}" that the list shows: '
+                f'GET {template} does not find record "{probes[0][1]}" that the list shows: '
                 "a 404 there does not say that one is gone"
             ),
             remedy=(
@@ -129,7 +129,7 @@ def pairs(
                 "if a gateway answered in the API's place"
             ),
         )
-    return found
+    return matches
 
 
 def unseen(form: Form, row: Mapping[str, Any], record: dict[str, Any]) -> list[str]:

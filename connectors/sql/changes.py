@@ -97,16 +97,16 @@ class Change:
     def _update(self) -> Reply:
         values, tags = self._values(self.write.fields), self._tags_named()
         row = self._locked()
-        if told := self._looked_at(row):
-            return told
+        if reply := self._looked_at(row):
+            return reply
         if row is None:
             return self._reply(Status.STALE, "NOT_FOUND", "the record is gone")
         moved = {
             name: value
             for name, value in values.items()
-            if not self._held(row, name, self.write.fields[name])
+            if not self._agrees(row, name, self.write.fields[name])
         }
-        retagged = tags is not None and set(tags) != set(self._held_tags(row))
+        retagged = tags is not None and set(tags) != set(self._tags_of(row))
         if not moved and not retagged:
             return self._done(self.write.key, row)
         if stale := self._stale(row):
@@ -130,9 +130,9 @@ class Change:
         row = self._locked()
         if row is None:
             return self._reply(Status.STALE, "NOT_FOUND", "the record is gone")
-        held = self._held_tags(row)
-        after = tagging.changed(held, self.write.kind, self.write.tags)
-        if after == held:
+        before = self._tags_of(row)
+        after = tagging.changed(before, self.write.kind, self.write.tags)
+        if after == before:
             return self._done(self.write.key, row)
         if place.field is None:
             self._join(self.write.key, after)
@@ -148,8 +148,8 @@ class Change:
                 Status.REJECTED, "NO_ARCHIVE", "no soft-delete column is declared for this table"
             )
         row = self._locked()
-        if told := self._looked_at(row):
-            return told
+        if reply := self._looked_at(row):
+            return reply
         if row is None:
             return self._reply(Status.DONE)
         if stale := self._stale(row):
@@ -250,8 +250,8 @@ class Change:
 
     def _insert(self, values: Mapping[str, Any]) -> str | None:
         """Insert a row and give its key; None where the database does not say what it became."""
-        made = inserted(self.connection, self.layout.table, values, self.layout.key)
-        return None if made is None else key_text(self.layout.key, made)
+        key = inserted(self.connection, self.layout.table, values, self.layout.key)
+        return None if key is None else key_text(self.layout.key, key)
 
     def _locked(self) -> Row | None:
         """The row as it is now, held until the transaction ends; a soft-deleted one is gone."""
@@ -269,10 +269,10 @@ class Change:
     def _is_key(self) -> sa.ColumnElement[bool]:
         return key_is(self.layout.key, self.write.key or "")
 
-    def _held(self, row: Row, name: str, wanted: Json) -> bool:
+    def _agrees(self, row: Row, name: str, wanted: Json) -> bool:
         return name in self.layout.fields and same(self.layout.fields[name], row[name], wanted)
 
-    def _held_tags(self, row: Row) -> list[str]:
+    def _tags_of(self, row: Row) -> list[str]:
         place = self.layout.tags
         if place is None or place.field is None:
             return joined_tags(self.connection, self.layout, row)
@@ -299,11 +299,11 @@ class Change:
                 for name, value in self.write.expected.items()
                 if name in self.layout.fields
             }
-            wrong = [name for name, value in expected.items() if not self._held(row, name, value)]
+            wrong = [name for name, value in expected.items() if not self._agrees(row, name, value)]
             moved = [
                 name
                 for name in wrong
-                if name not in fields or not self._held(row, name, fields[name])
+                if name not in fields or not self._agrees(row, name, fields[name])
             ]
         if not moved:
             return None
@@ -342,9 +342,9 @@ class Change:
         field = self.layout.fields.get(name)
         return field is not None and field.kind in _COMPARABLE
 
-    def _guard(self, name: str, held: Any) -> sa.ColumnElement[bool]:
+    def _guard(self, name: str, value: Any) -> sa.ColumnElement[bool]:
         column = self._column(name)
-        return column.is_(None) if held is None else column == held
+        return column.is_(None) if value is None else column == value
 
     def _column(self, name: str) -> sa.Column[Any]:
         return self.layout.table.columns[name]

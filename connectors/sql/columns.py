@@ -124,13 +124,13 @@ def _checked_choices(
         checks = sa.inspect(connection).get_check_constraints(name, schema)
     except (NotImplementedError, sa.exc.SQLAlchemyError):
         return {}
-    found: dict[str, tuple[str, ...]] = {}
+    choices: dict[str, tuple[str, ...]] = {}
     for check in checks:
         match = _LISTED.match(check["sqltext"])
         if match and not re.search(r"\b(or|and)\b", re.sub("'[^']*'", "", match[2]), re.IGNORECASE):
             texts = re.findall(r"'((?:[^'\\]|''|\\.)*)'", match[2])
-            found[match[1]] = tuple(text.replace("''", "'").replace("\\'", "'") for text in texts)
-    return found
+            choices[match[1]] = tuple(text.replace("''", "'").replace("\\'", "'") for text in texts)
+    return choices
 
 
 _DECLARED: tuple[tuple[str, Kind], ...] = (

@@ -118,8 +118,8 @@ def _with_tags(
         return sa.select(*columns).select_from(source)
     empty = sa.cast(sa.literal_column("'[]'"), postgresql.JSON)
     if layout.tags.field is not None:
-        held = _json(layout.tags.field)
-        listed = sa.func.array_remove(held, sa.null()) if layout.tags.form == "array" else held
+        tags = _json(layout.tags.field)
+        listed = sa.func.array_remove(tags, sa.null()) if layout.tags.form == "array" else tags
         shown = sa.func.coalesce(sa.func.to_json(listed), empty).label(TAGS)
         return sa.select(*columns, shown).select_from(source)
     together = cast("sa.Subquery", tagging.aggregated(layout, "postgresql"))
@@ -186,11 +186,11 @@ def _text(field: Field, moment: sa.ColumnElement[Any], form: str) -> sa.ColumnEl
     """
     zone = "Z" if form.endswith('"Z"') else ""
     formed = sa.func.regexp_replace(sa.func.to_char(moment, form), f"[.]000000{zone}$", zone)
-    held = sa.and_(
+    in_range = sa.and_(
         field.column >= sa.literal_column("'0001-01-01'"),
         field.column < sa.literal_column("'10000-01-01'"),
     )
-    return sa.case((held, formed), else_=sa.cast(field.column, sa.Text))
+    return sa.case((in_range, formed), else_=sa.cast(field.column, sa.Text))
 
 
 def _flag(field: Field) -> sa.ColumnElement[bool]:

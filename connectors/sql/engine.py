@@ -206,8 +206,8 @@ def place_of(engine: sa.Engine, table: sa.Table) -> str:
 
 
 def _inner_identity(engine: sa.Engine, statements: Sequence[str] | None = None) -> str:
-    asked = _INNER.get(engine.dialect.name, ()) if statements is None else statements
-    for statement in asked:
+    queries = _INNER.get(engine.dialect.name, ()) if statements is None else statements
+    for statement in queries:
         try:
             with engine.connect() as connection:
                 return str(connection.exec_driver_sql(statement).scalar())

@@ -104,23 +104,23 @@ class Finder:
         wanted: Iterable[str],
     ) -> tuple[Field, ...]:
         """Several columns, those that exist."""
-        found = (self.column(where, table, name) for name in wanted)
-        return tuple(field for field in found if field is not None)
+        fields = (self.column(where, table, name) for name in wanted)
+        return tuple(field for field in fields if field is not None)
 
     def unique(self, name: str) -> tuple[tuple[str, ...], ...]:
         """The column sets that no two rows of a table may share."""
         table = next(iter((self.fields("", name) or {}).values())).column.table
         keyed = self.inspector.get_pk_constraint(table.name, table.schema)
-        found = [tuple(keyed.get("constrained_columns") or ())]
+        sets = [tuple(keyed.get("constrained_columns") or ())]
         try:
             constraints = self.inspector.get_unique_constraints(table.name, table.schema)
             indexes = self.inspector.get_indexes(table.name, table.schema)
         except (NotImplementedError, sa.exc.SQLAlchemyError):
-            return tuple(columns for columns in found if columns)
-        found += [tuple(constraint["column_names"]) for constraint in constraints]
+            return tuple(columns for columns in sets if columns)
+        sets += [tuple(constraint["column_names"]) for constraint in constraints]
         whole = [index for index in indexes if index["unique"] and not _partial(index)]
-        found += [tuple(str(column) for column in index["column_names"]) for index in whole]
-        return tuple(dict.fromkeys(columns for columns in found if columns))
+        sets += [tuple(str(column) for column in index["column_names"]) for index in whole]
+        return tuple(dict.fromkeys(columns for columns in sets if columns))
 
 
 def splits(name: str) -> list[tuple[str | None, str]]:

@@ -97,8 +97,8 @@ def changed_beside(
     times = [changed(end.modified_at) for end in ends if end.modified_at is not None]
     if not times or not joined.fields:
         return sa.false()
-    found = _rows(joined, _on(joined)).where(sa.or_(*times))
-    return _belongs(joined, found.subquery(f"changed_{joined.join}"))
+    changed_rows = _rows(joined, _on(joined)).where(sa.or_(*times))
+    return _belongs(joined, changed_rows.subquery(f"changed_{joined.join}"))
 
 
 def _read(layout: Layout) -> list[Joined]:
@@ -110,10 +110,8 @@ def _same(joined: Joined, beside: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.and_(*(beside.c[f"on_{number}"] == owner.column for number, (_, owner) in pairs))
 
 
-def _belongs(joined: Joined, found: sa.Subquery) -> sa.ColumnElement[bool]:
-    return sa.exists(
-        sa.select(sa.literal_column("1")).select_from(found).where(_same(joined, found))
-    )
+def _belongs(joined: Joined, rows: sa.Subquery) -> sa.ColumnElement[bool]:
+    return sa.exists(sa.select(sa.literal_column("1")).select_from(rows).where(_same(joined, rows)))
 
 
 def _repeated(joined: Joined) -> sa.Select[Any]:
@@ -232,11 +230,11 @@ def rows_beside(
         statement = statement.with_for_update(
             of=joined.near_end.table, read=joined.shared and joined.link is None
         )
-    found: dict[tuple[Any, ...], list[Row]] = {}
+    matches: dict[tuple[Any, ...], list[Row]] = {}
     for row in connection.execute(statement).mappings():
         place = tuple(row[f"on_{number}"] for number, _ in enumerate(pairs))
-        found.setdefault(place, []).append(dict(row))
-    return [found.get(values, []) for values in wanted]
+        matches.setdefault(place, []).append(dict(row))
+    return [matches.get(values, []) for values in wanted]
 
 
 def _selected(joined: Joined) -> list[sa.ColumnElement[Any]]:
@@ -274,23 +272,23 @@ def chosen(
         if len(rows) > 1 and not joined.order and not lenient:
             raise SeveralError(several(joined))
         return dict.fromkeys(joined.fields, rows[0]) if rows else {}
-    found: dict[str, Row] = {}
+    by_field: dict[str, Row] = {}
     for row in rows:
         native = f"{joined.join}.{row[NAME]}"
-        if native in found and not joined.order and not lenient:
+        if native in by_field and not joined.order and not lenient:
             raise SeveralError(several(joined, row[NAME]))
-        found.setdefault(native, row)
-    return found
+        by_field.setdefault(native, row)
+    return by_field
 
 
 def values_of(
     joined: Joined,
-    found: Mapping[str, Row],
+    rows: Mapping[str, Row],
 ) -> dict[str, Any]:
     """What the fields hold; None where there is no row."""
     at = VALUE if joined.name is not None else None
     return {
-        native: found[native][at or native] if native in found else None for native in joined.fields
+        native: rows[native][at or native] if native in rows else None for native in joined.fields
     }
 
 

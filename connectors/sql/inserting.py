@@ -140,8 +140,8 @@ def inserted(
         {name: bound(table.columns[name], value) for name, value in values.items()}
     )
     if wanted and connection.dialect.insert_returning:  # a table without a key has none to tell
-        made = connection.execute(statement.returning(*(field.column for field in wanted))).first()
-        return None if made is None else list(made)  # a view's trigger may answer nothing
+        row = connection.execute(statement.returning(*(field.column for field in wanted))).first()
+        return None if row is None else list(row)  # a view's trigger may answer nothing
     result = connection.execute(statement)
     # One column at most is made by such a database, and lastrowid is that one.
     return [values.get(field.name, result.lastrowid or None) for field in wanted]

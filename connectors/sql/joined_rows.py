@@ -67,7 +67,7 @@ class JoinedRows:
             elif joined.name is not None:
                 self._create_named(joined, record, own)
             elif any(value is not None for value in own.values()):
-                self._write(joined, record, own, found={})
+                self._write(joined, record, own, existing={})
         return columns
 
     def update(
@@ -82,13 +82,13 @@ class JoinedRows:
         columns: dict[str, Any] = {}
         for joined, own in self._by_join(values):
             [rows] = rows_beside(self.connection, joined, [record], lock=True)
-            found = chosen(joined, rows)
-            if joined.points and not found:
+            existing = chosen(joined, rows)
+            if joined.points and not existing:
                 self._check_astray(joined, record)
-            if joined.points and (joined.shared or not found):
-                columns |= self._pointed(joined, record, own, found=found)
+            if joined.points and (joined.shared or not existing):
+                columns |= self._pointed(joined, record, own, existing=existing)
             else:
-                self._write(joined, record, own, found=found)
+                self._write(joined, record, own, existing=existing)
         return columns
 
     def remove(self, record: Row) -> None:
@@ -146,14 +146,14 @@ class JoinedRows:
         record: Row,
         values: Values,
         *,
-        found: Mapping[str, Row],
+        existing: Mapping[str, Row],
     ) -> None:
         if joined.link is not None:
-            self._relink(joined, joined.link, record, values, found)
+            self._relink(joined, joined.link, record, values, existing)
         elif joined.name is not None:
-            self._write_named(joined, record, values, found)
-        elif found:
-            row = next(iter(found.values()))
+            self._write_named(joined, record, values, existing)
+        elif existing:
+            row = next(iter(existing.values()))
             self._change(
                 joined.rows, row, {joined.part(native): value for native, value in values.items()}
             )
@@ -169,13 +169,13 @@ class JoinedRows:
         joined: Joined,
         record: Row,
         values: Values,
-        found: Mapping[str, Row],
+        existing: Mapping[str, Row],
     ) -> None:
         assert joined.name is not None  # noqa: S101  the caller asked
         assert joined.value is not None  # noqa: S101
         for native, value in values.items():
-            if native in found:
-                self._change(joined.rows, found[native], {joined.value.name: value})
+            if native in existing:
+                self._change(joined.rows, existing[native], {joined.value.name: value})
             elif value not in (None, ""):
                 named = {joined.name.name: joined.part(native), joined.value.name: value}
                 self._insert(joined.rows, record, named)
@@ -222,12 +222,16 @@ class JoinedRows:
         """That it is this row: by its key, or by all that selects it where the table has none."""
         if rows.key:
             return [field.column == row[f"key_{n}"] for n, field in enumerate(rows.key)]
-        told = [own.column == row[f"on_{n}"] for n, (own, _) in enumerate(rows.on)]
+        conditions = [own.column == row[f"on_{n}"] for n, (own, _) in enumerate(rows.on)]
         named = next(
             (j.name for j in self.layout.joins.values() if j.rows is rows and j.name is not None),
             None,
         )
-        return [*told, *rows.conditions(), *([] if named is None else [named.column == row[NAME]])]
+        return [
+            *conditions,
+            *rows.conditions(),
+            *([] if named is None else [named.column == row[NAME]]),
+        ]
 
     def _insert(
         self,
@@ -281,12 +285,12 @@ class JoinedRows:
         record: Row,
         values: Values,
         *,
-        found: Mapping[str, Row],
+        existing: Mapping[str, Row],
     ) -> dict[str, Any]:
         """What the columns become that point to a joined row."""
         if all(value in (None, "") for value in values.values()):
             unset = {owner.name: None for _, owner in joined.rows.on}
-            return unset if found else {}
+            return unset if existing else {}
         return self._point(joined, values, record)
 
     def _point(
@@ -359,10 +363,10 @@ class JoinedRows:
         link: Link,
         record: Row,
         values: Values,
-        found: Mapping[str, Row],
+        existing: Mapping[str, Row],
     ) -> None:
         parts = {joined.part(native): value for native, value in values.items()}
-        row = next(iter(found.values()), None)
+        row = next(iter(existing.values()), None)
         if all(value in (None, "") for value in parts.values()):
             if row is not None:
                 self._unlink(link, row)

@@ -141,15 +141,15 @@ def find_joins(
     They are all columns where nothing is wanted.
     """
     listed = list(wanted)
-    found = {}
+    joins = {}
     for name, settings in declared.joins.items():
         chosen = [native for native in listed if native.startswith(f"{name}.")]
         joined = _Search(finder, f"{where}: join.{name}", declared, settings).joined(name)
         if joined is not None:
             search = _Search(finder, f"{where}: join.{name}", declared, settings)
             fields = search.fields(joined, chosen, everything=not listed)
-            found[name] = replace(joined, fields=fields)
-    return found
+            joins[name] = replace(joined, fields=fields)
+    return joins
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +211,12 @@ class _Search:
             if everything
             else list(chosen)
         )
-        found = (
+        columns = (
             (native, self._column(self.settings.table, joined.part(native))) for native in listed
         )
         return {
             native: self._shown(joined, native, field)
-            for native, field in found
+            for native, field in columns
             if field is not None
         }
 
@@ -361,11 +361,11 @@ def find_rows(
     if columns is None:
         return None
     known_columns(finder, where, table, new, owner)
-    found = next(iter(columns.values())).column.table
-    keyed = finder.inspector.get_pk_constraint(found.name, found.schema)
+    reflected = next(iter(columns.values())).column.table
+    keyed = finder.inspector.get_pk_constraint(reflected.name, reflected.schema)
     key = [columns[name] for name in keyed.get("constrained_columns") or ()]
     values = fixed_values(finder, where, table, fixed)
-    return Rows(found, columns, fixed=values, on_create=new, key=tuple(key))
+    return Rows(reflected, columns, fixed=values, on_create=new, key=tuple(key))
 
 
 def fixed_values(

@@ -90,8 +90,8 @@ def is_deleted(layout: Layout, row: Mapping[str, Any]) -> bool:
     return layout.deleted is not None and marked(layout.deleted, row[layout.deleted.name])
 
 
-def record_of(layout: Layout, row: Mapping[str, Any], held: Sequence[str] = ()) -> Record:
-    """One selected row as a Record; `held` are its tags from a join table.
+def record_of(layout: Layout, row: Mapping[str, Any], tags: Sequence[str] = ()) -> Record:
+    """One selected row as a Record; `tags` are its tags from a join table.
 
     Raises UnfitError on a null key.
     """
@@ -104,7 +104,7 @@ def record_of(layout: Layout, row: Mapping[str, Any], held: Sequence[str] = ()) 
     if layout.tags is not None:
         place = layout.tags.field
         fields[TAGS] = (
-            list(held) if place is None else list(tagging.parse(layout.tags, row[place.name]))
+            list(tags) if place is None else list(tagging.parse(layout.tags, row[place.name]))
         )
     return Record(
         key=key,
@@ -144,13 +144,13 @@ def fetch(
     plain |= {
         field.name: bits for field in needed(layout) if isinstance(field.column.type, mysql.BIT)
     }
-    found = [dict(row) for row in connection.execute(statement).mappings()]
-    rows = with_joined(connection, layout, found, lock=lock, lenient=lenient)
+    own_rows = [dict(row) for row in connection.execute(statement).mappings()]
+    rows = with_joined(connection, layout, own_rows, lock=lock, lenient=lenient)
     for row in rows:
         if isinstance(row, SeveralError):
             raise row
     whole = [row for row in rows if not isinstance(row, SeveralError)]
-    return [row | {name: made(row[name]) for name, made in plain.items()} for row in whole]
+    return [row | {name: convert(row[name]) for name, convert in plain.items()} for row in whole]
 
 
 def own_rows(connection: sa.Connection, layout: Layout, key: str) -> list[Mapping[str, Any]]:
@@ -200,7 +200,7 @@ def look_for(connection: sa.Connection, layout: Layout, write: Write) -> list[Re
         for name, value in plain.items()
         if layout.entity.spec.person and _is_email(name, value)
     ]
-    conditions = [_all_held(layout, plain, write.parent)]
+    conditions = [_all_as_written(layout, plain, write.parent)]
     conditions += [
         sa.func.lower(layout.fields[name].column) == str(plain[name]).lower() for name in emails
     ]
@@ -224,16 +224,16 @@ def _holding(layout: Layout, condition: sa.ColumnElement[bool]) -> sa.ColumnElem
     if not layout.joins:
         return sa.and_(condition, *visible(layout))
     keys = [field.column for field in layout.key]
-    found = sa.select(*keys).select_from(every_row(layout)).where(condition, *visible(layout))
+    matches = sa.select(*keys).select_from(every_row(layout)).where(condition, *visible(layout))
     columns = keys[0] if len(keys) == 1 else sa.tuple_(*keys)
-    return columns.in_(found)
+    return columns.in_(matches)
 
 
 def _is_email(name: str, value: Json) -> bool:
     return "mail" in name.lower() and isinstance(value, str) and "@" in value
 
 
-def _all_held(
+def _all_as_written(
     layout: Layout, plain: Mapping[str, Json], parent: str | None
 ) -> sa.ColumnElement[bool]:
     conditions = [_holds(layout.fields[name], value) for name, value in plain.items()]
@@ -341,12 +341,12 @@ def _with_tags(
 ) -> tuple[sa.Select[Any], Columns]:
     if layout.tags is None or layout.tags.contact is None:
         return select.select_from(source), Columns(columns)
-    held = tagging.aggregated(layout, connection.dialect.name)
-    if held is None:
+    aggregate = tagging.aggregated(layout, connection.dialect.name)
+    if aggregate is None:
         preloaded = tagging.all_joined(connection, layout.tags)
         return select.select_from(source), Columns(columns, preloaded=preloaded)
-    joined = source.outerjoin(held, held.c.held_contact == layout.key[0].column)
-    select = select.add_columns(held.c.held_tags).select_from(joined)
+    joined = source.outerjoin(aggregate, aggregate.c.held_contact == layout.key[0].column)
+    select = select.add_columns(aggregate.c.held_tags).select_from(joined)
     return select, Columns(columns, tags_at=len(columns))
 
 
@@ -384,8 +384,8 @@ def _few(connection: sa.Connection, layout: Layout, part: Slice, tally: Tally) -
     select, shown = _with_tags(connection, layout, own, _own(layout), layout.table)
     tags_at = None if shown.tags_at is None else len(needed(layout))
     lines = Lines(layout, Columns(needed(layout), tags_at, shown.preloaded), tally)
-    found = connection.execute(select).all()
-    chunks = (found[start : start + KEYS] for start in range(0, len(found), KEYS))
+    rows = connection.execute(select).all()
+    chunks = (rows[start : start + KEYS] for start in range(0, len(rows), KEYS))
     pages = (
         lines.page(_joined_rows(connection, layout, chunk, tally), own=part.own) for chunk in chunks
     )

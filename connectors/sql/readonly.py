@@ -75,8 +75,8 @@ def _sqlite(engine: sa.Engine) -> str:
 
     SQLite itself begins a writing transaction of such a file as a reading one, in silence.
     """
-    asked = engine.url.query
-    if asked.get("mode") == "ro" or asked.get("immutable") == "1":
+    query = engine.url.query
+    if query.get("mode") == "ro" or query.get("immutable") == "1":
         return "its file is opened for reading alone"
     path = Path((engine.url.database or "").removeprefix("file:"))
     # Whoever may write to every file, as root may, is told what the file's owner meant all the

@@ -67,10 +67,10 @@ def rehearse(
     with writing_connection(engine) as connection:
         transaction = connection.begin()
         try:
-            kept = _not_taken_back(connection, layouts.values())
-            if kept:
+            table = _not_taken_back(connection, layouts.values())
+            if table:
                 why = (
-                    f"{kept} cannot take a write back (its engine has no "
+                    f"{table} cannot take a write back (its engine has no "
                     "transactions), so nothing was tried"
                 )
                 return [Try(entity, "write", "NOT_TRIED", why) for entity in wishes]
@@ -121,10 +121,10 @@ def _tried(
     wishes: Mapping[Entity, Wish],
     now: str,
 ) -> Iterator[Try]:
-    made: dict[Entity, str] = {}
+    keys: dict[Entity, str] = {}
     for entity, wish in wishes.items():
         owner = entity.parent
-        parent = made.get(owner) if owner else None
+        parent = keys.get(owner) if owner else None
         if owner and parent is None:
             yield Try(entity, "create", "NOT_TRIED", f"no {owner} could be made to hang it on")
             continue
@@ -136,7 +136,7 @@ def _tried(
         key = whole.key or bare.key
         if key is None:
             continue
-        made[entity] = key
+        keys[entity] = key
         yield _answer(entity, "update", stage.update(wish.changes, key))
         # Nothing hangs on the bare one, so what refuses its delete would refuse any.
         if wish.deletes and whole.key and bare.key:

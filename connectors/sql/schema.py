@@ -159,9 +159,9 @@ def find_layouts(connection: sa.Connection, settings: SqlSettings) -> dict[Entit
 
 
 def _layout(finder: Finder, entity: Entity, declared: TableSettings) -> Layout | None:
-    found = finder.fields(f"{entity}: table", declared.table)
+    columns = finder.fields(f"{entity}: table", declared.table)
     tags = _tag_place(finder, entity, declared)
-    if found is None:
+    if columns is None:
         return None
 
     def one(role: str, name: str | None) -> Field | None:
@@ -182,7 +182,7 @@ def _layout(finder: Finder, entity: Entity, declared: TableSettings) -> Layout |
     known_columns(finder, f"{entity}", declared.table, declared.on_create)
     layout = Layout(
         entity=entity,
-        table=next(iter(found.values())).column.table,
+        table=next(iter(columns.values())).column.table,
         key=key,
         fields=_chosen(finder, entity, declared, tags, joins),
         parent=_parent(finder, entity, declared, joins),
@@ -190,12 +190,12 @@ def _layout(finder: Finder, entity: Entity, declared: TableSettings) -> Layout |
         version=one("version", declared.version),
         deleted=_dated(finder.connection, one("deleted", declared.deleted)),
         tags=tags,
-        where=_selected(fixed, found, _condition(finder, entity, declared)),
+        where=_selected(fixed, columns, _condition(finder, entity, declared)),
         unique=finder.unique(declared.table),
         joins=joins,
         fixed=fixed,
         on_create=declared.on_create,
-        columns=found,
+        columns=columns,
     )
     if entity.parent and not declared.parent:
         finder.report(
@@ -220,12 +220,12 @@ def _parent(
 
 def _selected(
     fixed: Mapping[str, Any],
-    found: Mapping[str, Field],
+    columns: Mapping[str, Field],
     where: sa.ColumnElement[bool] | None,
 ) -> sa.ColumnElement[bool] | None:
     """What every record fulfils: the fixed values and the user's condition."""
     conditions: list[sa.ColumnElement[bool]] = [
-        found[name].column == value for name, value in fixed.items()
+        columns[name].column == value for name, value in fixed.items()
     ]
     conditions += [] if where is None else [where]
     return sa.and_(*conditions) if conditions else None
@@ -235,11 +235,11 @@ def _condition(
     finder: Finder, entity: Entity, declared: TableSettings
 ) -> sa.ColumnElement[bool] | None:
     """The fixed filter, tried once: what it says is the user's SQL, in which a colon is a colon."""
-    found = finder.fields(f"{entity}: table", declared.table)
-    if not declared.where or not found:
+    columns = finder.fields(f"{entity}: table", declared.table)
+    if not declared.where or not columns:
         return None
     condition: sa.ColumnElement[bool] = sa.literal_column(f"({declared.where})")
-    table = next(iter(found.values())).column.table
+    table = next(iter(columns.values())).column.table
     try:
         with finder.connection.begin_nested():
             finder.connection.execute(
@@ -265,21 +265,21 @@ def _chosen(
 
     Tags are a field of their own.
     """
-    found = finder.fields("", declared.table) or {}
+    columns = finder.fields("", declared.table) or {}
     wanted = finder.settings.fields.get(entity, ())
     beside = {name: field for joined in joins.values() for name, field in joined.fields.items()}
     if wanted:
         wanted = tuple(name for name in wanted if name != TAGS or tags is None)
-        joined = {name for name in wanted if name not in found and _of_join(name, declared)}
+        joined = {name for name in wanted if name not in columns and _of_join(name, declared)}
         own = (name for name in wanted if name not in joined)
         fields = finder.columns(f"{entity}: fields", declared.table, own)
         fields += tuple(beside[name] for name in wanted if name in joined and name in beside)
     else:
         hidden = {TAGS if tags else "", tags.field.name if tags and tags.field else ""}
-        fields = tuple(field for name, field in found.items() if name not in hidden)
+        fields = tuple(field for name, field in columns.items() if name not in hidden)
         fields += tuple(beside.values())
     dated = {
-        field.name: _dated(finder.connection, field) for field in fields if field.name in found
+        field.name: _dated(finder.connection, field) for field in fields if field.name in columns
     }
     return {field.name: dated.get(field.name) or field for field in fields}
 

@@ -34,34 +34,34 @@ _AGGREGATES: Mapping[str, Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any
 }
 
 
-def parse(place: TagPlace, held: Any) -> list[str]:
+def parse(place: TagPlace, value: Any) -> list[str]:
     """The tags in what a column (or an aggregate of the join table) holds.
 
     Raises UnfitError where it holds no tags.
     """
-    if held is None or held == "":
+    if value is None or value == "":
         return []
     if place.form == "delimited":
-        tags: Iterable[object] = str(held).split(place.delimiter)
+        tags: Iterable[object] = str(value).split(place.delimiter)
     else:
-        tags = _listed(held)
+        tags = _listed(value)
     named = [text for tag in tags if tag is not None and (text := str(tag).strip())]
     return named if len(set(named)) == len(named) else list(dict.fromkeys(named))
 
 
-def _parsed(held: str | bytes) -> Any:
+def _parsed(text: str | bytes) -> Any:
     try:
-        return msgspec.json.decode(held)
+        return msgspec.json.decode(text)
     except (ValueError, msgspec.DecodeError):
         pass  # what json takes beyond the standard
     try:
-        return json.loads(held)
+        return json.loads(text)
     except ValueError:
         return None
 
 
-def _listed(held: Any) -> list[object]:
-    parsed = _parsed(held) if isinstance(held, str | bytes) else held
+def _listed(value: Any) -> list[object]:
+    parsed = _parsed(value) if isinstance(value, str | bytes) else value
     if not isinstance(parsed, list):
         raise UnfitError("the tag column does not hold a JSON list")
     return parsed
@@ -76,17 +76,17 @@ def fold(tag: str) -> str:
 
 
 def changed(
-    held: Sequence[str],
+    current: Sequence[str],
     kind: OpKind,
     named: Sequence[str],
 ) -> list[str]:
     """The tags after some are added or removed; one that is there in another case is there."""
     folded = {fold(tag) for tag in named}
     if kind is OpKind.REMOVE_TAGS:
-        return [tag for tag in held if fold(tag) not in folded]
-    known = {fold(tag) for tag in held}
+        return [tag for tag in current if fold(tag) not in folded]
+    known = {fold(tag) for tag in current}
     new = {fold(tag): tag for tag in named if fold(tag) not in known}
-    return [*held, *new.values()]
+    return [*current, *new.values()]
 
 
 def check(place: TagPlace, named: Sequence[str]) -> None:
@@ -101,12 +101,12 @@ def check(place: TagPlace, named: Sequence[str]) -> None:
 def stored(
     place: TagPlace,
     tags: Sequence[str],
-    held: Any,
+    current: Any,
 ) -> Any:
     """Tags as their column takes them, spaced as the column was."""
     assert place.field is not None  # noqa: S101  only called for the forms that have a column
     if place.form == "delimited":
-        spaced = isinstance(held, str) and f"{place.delimiter} " in held
+        spaced = isinstance(current, str) and f"{place.delimiter} " in current
         return coerce(
             place.field, (f"{place.delimiter} " if spaced else place.delimiter).join(tags) or None
         )
@@ -187,11 +187,11 @@ def all_joined(connection: sa.Connection, place: TagPlace) -> dict[Any, list[str
     """
     assert place.contact is not None  # noqa: S101  only called for the form "table"
     text, source = _joined(place)
-    held: dict[Any, list[str]] = {}
+    by_contact: dict[Any, list[str]] = {}
     rows = sa.select(place.contact.column, text).select_from(source).where(*_conditions(place))
     for contact, tag in connection.execute(rows):
-        held.setdefault(contact, []).append(tag)
-    return held
+        by_contact.setdefault(contact, []).append(tag)
+    return by_contact
 
 
 def joined(
@@ -221,15 +221,15 @@ def join(
     assert place.contact is not None  # noqa: S101  only called for the form "table"
     assert place.tag is not None  # noqa: S101
     assert place.links is not None  # noqa: S101
-    held = joined(connection, place, contact)
+    current = joined(connection, place, contact)
     ours = (place.contact.column == contact, *place.links.conditions())
-    for tag in held:
+    for tag in current:
         if tag not in after:
             ids = _ids(connection, place, tag)
             of_tag = place.tag.column.in_(ids)
             connection.execute(sa.delete(place.links.table).where(*ours, of_tag))
     for tag in after:
-        if tag not in held:
+        if tag not in current:
             ids = _ids(connection, place, tag) or [_named(connection, place, tag, now)]
             row = {place.contact.name: contact, place.tag.name: ids[0]}
             new_row(connection, place.links, row, now)
@@ -265,8 +265,8 @@ def _ids(
     rows = connection.execute(
         named.where(sa.func.lower(name) == tag.lower()) if tag.isascii() else named
     ).all()
-    same = [(found, held) for found, held in rows if str(held).lower() == tag.lower()]
-    return [found for found, _ in sorted(same, key=lambda row: row[1] != tag)]
+    same = [(tag_id, spelling) for tag_id, spelling in rows if str(spelling).lower() == tag.lower()]
+    return [tag_id for tag_id, _ in sorted(same, key=lambda row: row[1] != tag)]
 
 
 def _named(

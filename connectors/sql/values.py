@@ -329,10 +329,10 @@ def _boolean(value: Json) -> bool:
         "no": False,
         "f": False,
     }
-    found = value if isinstance(value, bool) else words.get(str(value).strip().lower())
-    if found is None:
+    boolean = value if isinstance(value, bool) else words.get(str(value).strip().lower())
+    if boolean is None:
         raise UnfitError("expected true or false")
-    return found
+    return boolean
 
 
 def _uuid(field: Field, value: Json) -> Any:
@@ -390,12 +390,12 @@ def _stored_raw(value: Any) -> Any:
             return str(value)
 
 
-def same(field: Field, held: Any, wanted: Json) -> bool:
+def same(field: Field, stored: Any, wanted: Json) -> bool:
     """Whether a column holds a native value already, whatever form it is kept in.
 
     Blank, null and absent are one.
     """
-    there = shown(field, held)
+    there = shown(field, stored)
     if there in (None, "") or wanted in (None, ""):
         return there in (None, "") and wanted in (None, "")
     try:

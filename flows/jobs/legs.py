@@ -132,7 +132,7 @@ def _leg(pair: Pair, job: Migrate, do: Do, by: str) -> _Leg:
                 left=report.planned,
                 stopped=bool(run.course.stopped),
                 linked_only=job.links_only,
-                asked=run.ending.asked,
+                asked=run.ending.requested,
             )
     except Exhausted as failure:
         return _Leg(stopped=True, failure=failure, asked=isinstance(failure, Stopped))
