@@ -66,7 +66,7 @@ def ours(folder: Path, rows: int) -> dict[str, float]:
             took[name] = time.perf_counter() - begun
 
         timed("stage", lambda: [world.stage(stage, side, side) for side in Side])
-        timed("ledger", lambda: load_base(stage, ledger, Entity.CONTACT, kept=folder / "links"))
+        timed("ledger", lambda: load_base(stage, ledger, Entity.CONTACT, folder=folder / "links"))
         load_graves(stage, ledger, since="2026")
         timed("link", lambda: pipeline.link(stage, ledger, map_))
         timed("diff", lambda: pipeline.diff(stage, map_))

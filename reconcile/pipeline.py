@@ -154,16 +154,18 @@ def look_again(
         for mapped in mapping.entities:
             late = dict(doubtful(stage, mapped, side, lag_seconds=lags[side]))
             sought = late | dict(unconfirmed(stage, mapped, side, most=most))
-            found = {
+            answers = {
                 key: reader.read(mapped.entity, key, parent)
                 for key, parent in sorted(sought.items())
             }
-            lost = {key: error for key, error in found.items() if isinstance(error, ConnectorError)}
+            lost = {
+                key: error for key, error in answers.items() if isinstance(error, ConnectorError)
+            }
             # What the bulk read shows of a late one is older than our own write: it counts as not
             # read at all.
             shown = [
                 (key, record)
-                for key, record in found.items()
+                for key, record in answers.items()
                 if not isinstance(record, ConnectorError)
             ]
             shown += [(key, None) for key in lost if key in late]
@@ -173,7 +175,7 @@ def look_again(
             stage.set_aside(
                 mapped, side, [unread(mapped.entity, key, error) for key, error in lost.items()]
             )
-            looked += len(found)
+            looked += len(answers)
     return looked
 
 

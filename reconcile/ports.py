@@ -115,8 +115,8 @@ class Scope:
 
     A part is only `keys`, only what is under `parents`, or what changed since `since`.
 
-    `since` is an ISO 8601 instant in UTC; what carries no time may have changed since. An extraction
-    with any of them set is partial.
+    `since` is an ISO 8601 instant in UTC; what carries no time may have changed since. An
+    extraction with any of them set is partial.
     """
 
     keys: tuple[str, ...] | None = None
@@ -356,7 +356,7 @@ class Agenda:
 
 @runtime_checkable
 class ShowsWhole(Protocol):
-    """What a side can show of a record beyond the fields in use, to see what happens to it by itself."""
+    """What a side can show of a record beyond the fields in use, to see what changes by itself."""
 
     def whole(
         self, entity: Entity, key: str, parent: str | None = None

@@ -45,7 +45,7 @@ def told_without(folder: Path, person: Person, found: Found, *, really: bool) ->
     rest = _rest(folder, person, handled={*cut.files, *told})
     gone += rest
     found.rows += cut.gone
-    found.told += cut.told
+    found.told += cut.rewritten
     found.tables += len(cut.files)
     found.documents += len(told)
     found.removed += [f"{folder.name}/{path.name}" for path in gone]

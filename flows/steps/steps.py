@@ -115,7 +115,7 @@ def stage(run: Run, spools: Sequence[Spool]) -> None:
     for spool in spools:
         _stage_one(run, spool)
     for mapped in run.mapping.entities:
-        load_base(run.stage, run.ledger, mapped.entity, kept=_kept(run))
+        load_base(run.stage, run.ledger, mapped.entity, folder=_kept(run))
         differences.load(run.stage, run.ledger, mapped)
     load_standing(run.stage, run.ledger, run.mapping)
     doubt_unknown(run.stage, run.mapping)

@@ -49,7 +49,7 @@ class Desk:
     undeleted: set[str] = field(default_factory=set)
     doubtful: frozenset[str] = frozenset()
 
-    def made(self, operation: Operation, key: str) -> None:
+    def note_created(self, operation: Operation, key: str) -> None:
         """Note the key that a create was given: what hangs on it, or names it, comes later."""
         self.created.add(operation.link_id, operation.side, key)
         self.one_thing(operation, key)
@@ -138,7 +138,7 @@ def _send(desk: Desk, writes: list[tuple[Operation, Write]]) -> list[Outcome]:
         operation = by_id[reply.op_id]
         outcome = outcome_of(desk.mapping, operation, reply)
         if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
-            desk.made(operation, outcome.key)
+            desk.note_created(operation, outcome.key)
         desk.journal.end(outcome, desk.now())
         outcomes.append(outcome)
     return outcomes
@@ -225,8 +225,8 @@ def _taken_back(desk: Desk, operation: Operation, loose: Sequence[str]) -> list[
     record = desk.connectors[other].read(operation.entity, operation.source_key or "", None)
     if record is None or record.deleted:
         return list(loose)
-    held = desk.mapping[operation.entity].decode(record, other)
-    return [name for name in loose if held[name] != ALLOWED]
+    current = desk.mapping[operation.entity].decode(record, other)
+    return [name for name in loose if current[name] != ALLOWED]
 
 
 def _looks_first(desk: Desk, operation: Operation) -> bool:
@@ -265,10 +265,10 @@ def _ended(mapped: EntityMap, operation: Operation, record: Record | None) -> Re
         if deleting:
             return Reply(operation.op_id, Status.DONE, detail="it was gone already")
         return Reply(operation.op_id, Status.STALE, code="GONE", detail="the record is gone")
-    held = mapped.decode(record, operation.side)
-    if not deleting and all(held[name] == cell for name, cell in operation.after.items()):
+    current = mapped.decode(record, operation.side)
+    if not deleting and all(current[name] == cell for name, cell in operation.after.items()):
         return Reply(operation.op_id, Status.DONE, record=record, key=record.key)
-    changed = sorted(name for name, cell in operation.before.items() if held.get(name) != cell)
+    changed = sorted(name for name, cell in operation.before.items() if current.get(name) != cell)
     if changed:
         detail = f"changed since the plan was made: {', '.join(changed)}"
         return Reply(operation.op_id, Status.STALE, code="CHANGED", detail=detail)
@@ -325,8 +325,8 @@ def outcome_of(mapping: PairMapping, operation: Operation, reply: Reply) -> Outc
                 trace_id=reply.trace_id,
                 detail=reply.detail,
             )
-        held = _cells(mapping, operation, reply.record)
-        return _done(operation, reply.record, held, trace_id=reply.trace_id)
+        cells = _cells(mapping, operation, reply.record)
+        return _done(operation, reply.record, cells, trace_id=reply.trace_id)
     named = operation.kind is OpKind.CREATE and reply.code == "DUPLICATE" and reply.key is not None
     adopted = named and not operation.because.startswith(DECIDED)
     return Outcome(
@@ -353,14 +353,14 @@ def _cells(mapping: PairMapping, operation: Operation, record: Record) -> Cells:
 
 
 def _done(
-    operation: Operation, record: Record, held: Cells, *, trace_id: str | None = None
+    operation: Operation, record: Record, cells: Cells, *, trace_id: str | None = None
 ) -> Outcome:
-    dropped = _dropped(operation, held)
+    dropped = _dropped(operation, cells)
     return Outcome(
         operation.op_id,
         Status.DONE,
         key=record.key,
-        after=held,
+        after=cells,
         version=record.version,
         modified_at=record.modified_at,
         code="VALUE_DROPPED" if dropped else "",
@@ -369,13 +369,17 @@ def _done(
     )
 
 
-def _dropped(operation: Operation, held: Cells) -> list[str]:
+def _dropped(operation: Operation, current: Cells) -> list[str]:
     """The fields (or tags) that the side holds otherwise than they were sent."""
     if operation.kind not in _TAGGING:
         return sorted(
-            name for name, cell in operation.after.items() if name in held and held[name] != cell
+            name
+            for name, cell in operation.after.items()
+            if name in current and current[name] != cell
         )
-    if TAGS not in held:
+    if TAGS not in current:
         return []
-    named, there = (set(json.loads(cell or "[]")) for cell in (operation.after[TAGS], held[TAGS]))
+    named, there = (
+        set(json.loads(cell or "[]")) for cell in (operation.after[TAGS], current[TAGS])
+    )
     return sorted(named - there if operation.kind is OpKind.ADD_TAGS else named & there)

@@ -98,7 +98,7 @@ def _leaves(value: Json, at: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _element(item: Json, at: str, place: int) -> Iterator[tuple[str, str]]:
-    """What a list holds with members of its own: by its id, such as a custom field's, else by its place."""
+    """What a list of objects holds: each by its id, such as a custom field's, else by its place."""
     if not isinstance(item, dict):
         yield f"{at}.{place}", str(item)
         return

@@ -32,10 +32,10 @@ class Made:
 
     def key_of(self, link_id: str, side: Side) -> str | None:
         """The key of a link's new record on a side; None where none was made."""
-        found = self._file.execute(
+        row = self._file.execute(
             "SELECT key FROM made WHERE link_id = ? AND side = ?", (link_id, side.value)
         ).fetchone()
-        return None if found is None else str(found[0])
+        return None if row is None else str(row[0])
 
     def has(self, key: str) -> bool:
         """Whether a record with this key was made, on either side."""

@@ -36,7 +36,7 @@ def resolve(desk: Desk, ledger: Ledger, answers: Answers | None = None) -> list[
         desk.journal.end(outcome, desk.now())
         # Its tasks and notes hang on this key, and may come later in the plan.
         if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
-            desk.made(operation, outcome.key)
+            desk.note_created(operation, outcome.key)
         outcomes.append(outcome)
     return outcomes
 
@@ -96,13 +96,13 @@ def _look(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
         )
     if record is None:
         return Outcome(operation.op_id, Status.STALE, code="GONE", detail="the record is gone")
-    held = desk.mapping[entity].decode(record, operation.side)
-    if _holds(operation, held):
+    current = desk.mapping[entity].decode(record, operation.side)
+    if _holds(operation, current):
         return Outcome(
             operation.op_id,
             Status.DONE,
             key=record.key,
-            after=held,
+            after=current,
             version=record.version,
             modified_at=record.modified_at,
             detail="found done after an interruption",
@@ -110,12 +110,12 @@ def _look(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
     return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED)
 
 
-def _holds(operation: Operation, held: Cells) -> bool:
+def _holds(operation: Operation, current: Cells) -> bool:
     """Whether a record shows that the operation was carried out."""
     if operation.kind not in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS):
-        return all(held.get(name) == cell for name, cell in operation.after.items())
+        return all(current.get(name) == cell for name, cell in operation.after.items())
     named, there = (
-        set(json.loads(text or "[]")) for text in (operation.after[TAGS], held.get(TAGS))
+        set(json.loads(text or "[]")) for text in (operation.after[TAGS], current.get(TAGS))
     )
     return named <= there if operation.kind is OpKind.ADD_TAGS else not named & there
 
@@ -123,18 +123,18 @@ def _holds(operation: Operation, held: Cells) -> bool:
 def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
     parent = desk.contact_of(operation)
     candidates = desk.connectors[operation.side].look(write_of(desk.mapping, operation, parent))
-    found = _ours(desk, ledger, operation, candidates)
-    if found is None:
+    record = _ours(desk, ledger, operation, candidates)
+    if record is None:
         return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED)
-    held = desk.mapping[operation.entity].decode(found, operation.side)
-    ours = _same(operation.after, held) == _just(operation.after).keys()
+    current = desk.mapping[operation.entity].decode(record, operation.side)
+    ours = _same(operation.after, current) == _just(operation.after).keys()
     return Outcome(
         operation.op_id,
         Status.DONE if ours else Status.REJECTED,
-        key=found.key,
-        after=held if ours else None,
-        version=found.version,
-        modified_at=found.modified_at,
+        key=record.key,
+        after=current if ours else None,
+        version=record.version,
+        modified_at=record.modified_at,
         code="" if ours else "EXISTS",
         detail="found created after an interruption"
         if ours
@@ -142,13 +142,13 @@ def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outco
     )
 
 
-def _same(sent: Cells, held: Cells) -> set[str]:
+def _same(sent: Cells, current: Cells) -> set[str]:
     """The fields in which a record holds what was sent; of tags, what was sent and perhaps more."""
 
     def holds(name: str, cell: Cell) -> bool:
         if name == TAGS:
-            return set(json.loads(cell or "[]")) <= set(json.loads(held.get(TAGS) or "[]"))
-        return held.get(name) == cell
+            return set(json.loads(cell or "[]")) <= set(json.loads(current.get(TAGS) or "[]"))
+        return current.get(name) == cell
 
     return {name for name, cell in _just(sent).items() if holds(name, cell)}
 
@@ -173,8 +173,8 @@ def _ours(
     for record in sorted(candidates, key=lambda record: record.key):
         if record.key in linked or record.deleted:
             continue
-        held = mapped.decode(record, operation.side)
-        same = _same(operation.after, held)
+        current = mapped.decode(record, operation.side)
+        same = _same(operation.after, current)
         whole = same == _just(operation.after).keys()
         identity = not operation.entity.parent and any(set(rule) <= same for rule in mapped.match)
         if whole or identity:

@@ -42,8 +42,8 @@ def settle(
         return None
     if before is not None and trusted:
         _renew(stage, ledger, connection, mapped, before, whole=whole)
-        told = all(each.complete or not each.partial for each in read)
-        return before if told else None
+        sufficient = all(each.complete or not each.partial for each in read)
+        return before if sufficient else None
     if not whole:
         return None
     known.clear(ledger, connection)

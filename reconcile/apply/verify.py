@@ -63,9 +63,9 @@ def _look(desk: Desk, operation: Operation, outcome: Outcome) -> Residual | None
         return Residual(operation.op_id, entity, key, (), "the record is still there")
     if TAGS in operation.after and operation.entity is Entity.TAG:
         return None
-    held = desk.mapping[entity].decode(record, operation.side)
+    current = desk.mapping[entity].decode(record, operation.side)
     differing = tuple(
-        sorted(name for name, cell in operation.after.items() if held.get(name) != cell)
+        sorted(name for name, cell in operation.after.items() if current.get(name) != cell)
     )
     if not differing:
         return None

@@ -36,7 +36,7 @@ def settle(ledger: Ledger, connection: Connection, done: Done) -> tuple[Done, li
     creates = [(o, outcome) for o, outcome in done if o.kind is OpKind.CREATE]
     ends = [end for o, outcome in creates for end in _ends(o, outcome)]
     owner, missing = _owners(ledger, connection, ends)
-    kept: set[str] = set()
+    valid: set[str] = set()
     vacated: list[Name] = []
     for operation, outcome in sorted(creates, key=lambda each: each[1].status is not Status.DONE):
         own = _ends(operation, outcome)
@@ -47,9 +47,9 @@ def settle(ledger: Ledger, connection: Connection, done: Done) -> tuple[Done, li
         if all(owner.get(end, operation.link_id) == operation.link_id for end in own):
             owner |= dict.fromkeys(own, operation.link_id)
             missing -= set(own)
-            kept.add(operation.op_id)
+            valid.add(operation.op_id)
     return [
-        (o, outcome) for o, outcome in done if o.kind is not OpKind.CREATE or o.op_id in kept
+        (o, outcome) for o, outcome in done if o.kind is not OpKind.CREATE or o.op_id in valid
     ], vacated
 
 
@@ -67,7 +67,7 @@ def _owners(
     Those of records that their side did not show any more are among them.
     """
     table = schema.link
-    found: dict[_End, str] = {}
+    owners: dict[_End, str] = {}
     missing: set[_End] = set()
     for (entity, side), group in groupby(sorted(ends), key=lambda end: end[:2]):
         column, absent = table.c[f"{side}_key"], table.c[f"{side}_absent"]
@@ -76,6 +76,6 @@ def _owners(
             *mine, column.in_([key for _, _, key in group])
         )
         for key, link_id, runs in connection.execute(query):
-            found[entity, side, key] = link_id
+            owners[entity, side, key] = link_id
             missing |= {(entity, side, key)} if runs else set()
-    return found, missing
+    return owners, missing

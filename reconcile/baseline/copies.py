@@ -86,8 +86,8 @@ def _name(ledger: Ledger) -> str | None:
         run.c.pair == ledger.pair, run.c.generation == generation - 1, run.c.state == "settled"
     )
     with ledger.engine.connect() as connection:
-        found = [run_id for (run_id,) in connection.execute(query)]
-    return f"{generation}-{found[0]}" if len(found) == 1 else None
+        run_ids = [run_id for (run_id,) in connection.execute(query)]
+    return f"{generation}-{run_ids[0]}" if len(run_ids) == 1 else None
 
 
 def _links(ledger: Ledger, entity: Entity) -> int:

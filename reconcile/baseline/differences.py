@@ -100,9 +100,10 @@ def load(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     now = {field.name: field_digest(field) for field in mapped.fields}
     fields = {field.name: field for field in mapped.fields}
     with ledger.engine.connect() as connection:
-        found = connection.execute(query).all()
+        entries = connection.execute(query).all()
     rows = [
-        (*_renewed(row._asdict(), fields), now.get(row.field) == row.field_digest) for row in found
+        (*_renewed(row._asdict(), fields), now.get(row.field) == row.field_digest)
+        for row in entries
     ]
     columns = [*((name, "VARCHAR") for name in _COLUMNS), ("current", "BOOLEAN")]
     stage.fill(f"stage.difference_{mapped.entity}", columns, [rows])
@@ -145,7 +146,7 @@ def restore(stage: Stage, mapped: EntityMap, relation: str) -> None:
     )
 
 
-def put(ledger: Ledger, connection: Connection, found: Iterable[Difference]) -> None:
+def put(ledger: Ledger, connection: Connection, differences: Iterable[Difference]) -> None:
     """Enter differences, inside a settlement; each replaces what was known of the same value.
 
     Of several of one value the last counts: one that changes places with another is first cleared
@@ -153,7 +154,8 @@ def put(ledger: Ledger, connection: Connection, found: Iterable[Difference]) -> 
     """
     names = ("pair", "entity", "link_id", "field", "item")
     latest = {
-        tuple(row[name] for name in names): row for row in (_row(ledger, each) for each in found)
+        tuple(row[name] for name in names): row
+        for row in (_row(ledger, each) for each in differences)
     }
     rows = list(latest.values())
     table = schema.difference
@@ -269,16 +271,16 @@ def dropped(operation: Operation, outcome: Outcome, source: Source) -> Iterator[
 
 
 def _apart(
-    operation: Operation, held: Cells, source: Source
+    operation: Operation, current: Cells, source: Source
 ) -> Iterator[tuple[str, tuple[Cell, Cell], str]]:
     """(field, (sent, stored), item) of what was sent and is held otherwise."""
     for name, cell in operation.after.items():
-        if name not in held or held[name] == cell:
+        if name not in current or current[name] == cell:
             continue
         if (_entity(operation), name) not in source.by_item:
-            yield name, (cell, held[name]), ""
+            yield name, (cell, current[name]), ""
             continue
-        there = _words(held[name])
+        there = _words(current[name])
         for item, (sent, stored) in elements(operation, name).items():
             if (item in there) is (sent is None):
                 yield name, (sent, stored), item

@@ -85,10 +85,10 @@ def _batches(ledger: Ledger, mapped: EntityMap, known: Known) -> Iterator[list[t
     fields = [field for field in mapped.fields if field.app and field.ghl]
     with ledger.engine.connect() as connection:
         for rows in connection.execution_options(yield_per=_BATCH).execute(query).partitions():
-            found: list[tuple[object, ...]] = []
+            batch: list[tuple[object, ...]] = []
             for link_id, app, ghl in rows:
-                found.extend(_standing(link_id, json.loads(app), json.loads(ghl), fields, known))
-            yield found
+                batch.extend(_standing(link_id, json.loads(app), json.loads(ghl), fields, known))
+            yield batch
 
 
 def _standing(

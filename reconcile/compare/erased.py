@@ -15,9 +15,9 @@ _COLUMNS = [(name, "VARCHAR") for name in ("entity", "salt", "digest")]
 
 def load(stage: Stage, ledger: Ledger) -> None:
     """Load into `tombstone` by what erased persons would be known again, where there are any."""
-    found = tombstones.read(ledger)
-    if found:
-        stage.fill("tombstone", _COLUMNS, [found])
+    rows = tombstones.read(ledger)
+    if rows:
+        stage.fill("tombstone", _COLUMNS, [rows])
 
 
 def ask_about_creates(stage: Stage, mapped: EntityMap) -> None:

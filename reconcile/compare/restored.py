@@ -72,13 +72,13 @@ def find_edited(stage: Stage, ledger: Ledger, mapping: Mapping, *, since: str) -
     somebody's edit.
     """
     sides = [side for side in Side if stage.some(f"rewound WHERE side = '{side}'")]
-    found = [
+    edited = [
         (mapped.entity.value, side.value, link_id)
         for side in sides
         for mapped in mapping.entities
         for link_id in sorted(_older(stage, ledger, mapped, side, since=since))
     ]
-    stage.fill("edited_back", _REWOUND, [found])
+    stage.fill("edited_back", _REWOUND, [edited])
     stage.make("compare/rewound_edited")
 
 

@@ -50,8 +50,8 @@ def remember(
             listed = json.dumps([astuple(each) for each in agenda.events])
             rows.append(row | {"seen_at": at, "failure": None, "listed": listed})
         elif last is not None:
-            kept = {"seen_at": last.seen_at, "listed": last.listed}
-            rows.append(row | kept | {"failure": agenda.failure})
+            seen = {"seen_at": last.seen_at, "listed": last.listed}
+            rows.append(row | seen | {"failure": agenda.failure})
         else:
             rows.append(row | {"seen_at": None, "failure": agenda.failure, "listed": "[]"})
     connection.execute(sa.delete(table).where(mine))

@@ -30,21 +30,21 @@ def owners(ledger: Ledger, name: str) -> set[Key]:
     link, grave = schema.link, schema.grave
     ends = (link.c.app_key, link.c.ghl_key)
     cells = (link.c.app_cells, link.c.ghl_cells)
-    found: set[Key] = set()
+    contacts: set[Key] = set()
     mine = (link.c.pair == ledger.pair, link.c.entity == OWNER.value)
     named = [end == name for end in ends]
     if "@" in name:
         named += [cell.icontains(name, autoescape=True) for cell in cells]
     with ledger.engine.connect() as connection:
         for row in connection.execute(sa.select(*ends, *cells).where(*mine, sa.or_(*named))):
-            told = [*json.loads(row.app_cells).values(), *json.loads(row.ghl_cells).values()]
-            if name in (row.app_key, row.ghl_key) or name.lower() in map(_folded, told):
-                found |= _ends(OWNER.value, row.app_key, row.ghl_key)
+            texts = [*json.loads(row.app_cells).values(), *json.loads(row.ghl_cells).values()]
+            if name in (row.app_key, row.ghl_key) or name.lower() in map(_folded, texts):
+                contacts |= _ends(OWNER.value, row.app_key, row.ghl_key)
         buried = sa.select(grave.c.side, grave.c.key).where(
             grave.c.pair == ledger.pair, grave.c.entity == OWNER.value, grave.c.key == name
         )
-        found |= {(OWNER.value, row.side, row.key) for row in connection.execute(buried)}
-    return found | {key for key in _asked_about(ledger) if key[2] == name}
+        contacts |= {(OWNER.value, row.side, row.key) for row in connection.execute(buried)}
+    return contacts | {key for key in _asked_about(ledger) if key[2] == name}
 
 
 def _folded(cell: object) -> str:
@@ -154,8 +154,8 @@ def _take_in(person: Person, operation: Mapping[str, Any], outcome: Mapping[str,
     person.links.add(operation["link_id"])
     ends = ((side, operation.get("key")), (side.other, operation.get("source_key")))
     # The reply to a refused create names somebody else, who has the value.
-    made = ((side, outcome.get("key")),) if outcome.get("status") == "done" else ()
-    for where, key in (*ends, *made):
+    created = ((side, outcome.get("key")),) if outcome.get("status") == "done" else ()
+    for where, key in (*ends, *created):
         if key:
             person.keys.add((entity, where.value, key))
     states = [operation.get(name) or {} for name in ("source", "before", "after")]
@@ -277,7 +277,7 @@ def _clear_graves(ledger: Ledger, connection: Connection, person: Person) -> int
 
 def _clear_acts(ledger: Ledger, connection: Connection, person: Person) -> int:
     """Strike the answers about them out of acts, whose number of answers stays."""
-    table, told = schema.act, 0
+    table, count = schema.act, 0
     for row in connection.execute(sa.select(table).where(table.c.pair == ledger.pair)).all():
         body, wiped = json.loads(row.body), Wiped(person)
         answers = [each for each in body["answers"] if each["hold_id"] not in person.holds]
@@ -287,13 +287,13 @@ def _clear_acts(ledger: Ledger, connection: Connection, person: Person) -> int:
         if struck or wiped.changed:
             which = (table.c.pair == ledger.pair, table.c.act_id == row.act_id)
             values = {"body": json.dumps(body), "reason": reason}
-            told += connection.execute(sa.update(table).where(*which).values(values)).rowcount
-    return told
+            count += connection.execute(sa.update(table).where(*which).values(values)).rowcount
+    return count
 
 
 def _tell_holds(ledger: Ledger, connection: Connection, person: Person) -> int:
     """Tell the questions about others without them."""
-    table, told = schema.hold, 0
+    table, count = schema.hold, 0
     for row in connection.execute(sa.select(table).where(table.c.pair == ledger.pair)).all():
         wiped = Wiped(person)
         body = wiped.document(json.loads(row.body))
@@ -301,21 +301,21 @@ def _tell_holds(ledger: Ledger, connection: Connection, person: Person) -> int:
         if wiped.changed:
             which = (table.c.pair == ledger.pair, table.c.hold_id == row.hold_id)
             values = {"body": line(body), **answer}
-            told += connection.execute(sa.update(table).where(*which).values(values)).rowcount
-    return told
+            count += connection.execute(sa.update(table).where(*which).values(values)).rowcount
+    return count
 
 
 def _tell_runs(ledger: Ledger, connection: Connection, person: Person) -> int:
     """Tell what is kept of each run without them."""
-    table, told = schema.run, 0
+    table, count = schema.run, 0
     for row in connection.execute(sa.select(table).where(table.c.pair == ledger.pair)).all():
         wiped = Wiped(person)
         summary = wiped.document(json.loads(row.summary))
         if wiped.changed:
             values = {"summary": json.dumps(summary, sort_keys=True)}
             which = table.c.run_id == row.run_id
-            told += connection.execute(sa.update(table).where(which).values(values)).rowcount
-    return told
+            count += connection.execute(sa.update(table).where(which).values(values)).rowcount
+    return count
 
 
 def withdraw(connection: Connection, pair: str, run_ids: Iterable[str]) -> int:

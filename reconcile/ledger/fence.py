@@ -31,8 +31,8 @@ def check_held(connection: Connection, pair: str, holder: str) -> None:
     The last statement of a transaction, and it holds the row: nobody takes the lease between this
     look and the commit.
     """
-    found = connection.execute(_HOLDER, {"of": pair}).scalar_one_or_none()
-    if found != holder:
+    owner = connection.execute(_HOLDER, {"of": pair}).scalar_one_or_none()
+    if owner != holder:
         raise Locked(
-            f"the lease was lost: {found or 'nobody'} holds pair {pair!r} now", remedy=_REMEDY
+            f"the lease was lost: {owner or 'nobody'} holds pair {pair!r} now", remedy=_REMEDY
         )

@@ -121,7 +121,7 @@ class Journal:
             return [operation_from(json.loads(line)) for (line,) in connection.execute(query)]
 
     def stale(self) -> list[Operation]:
-        """Operations whose record was another one by the time of their write: somebody edited it."""
+        """Operations whose record was another one when they were written: somebody edited it."""
         table = schema.journal
         query = sa.select(table.c.operation).where(self._mine, table.c.status == Status.STALE.value)
         with self.ledger.engine.connect() as connection:

@@ -28,14 +28,14 @@ def worth(salt: str, rule: str, identity: str) -> str:
 
 def holders(ledger: Ledger, worths: Iterable[str]) -> set[tuple[Side, str]]:
     """The contacts that were last known by one of these."""
-    table, found = schema.known, set()
+    table, contacts = schema.known, set()
     with ledger.engine.connect() as connection:
         for chunk in _chunks(worths):
             query = sa.select(table.c.side, table.c.key).where(
                 table.c.pair == ledger.pair, table.c.worth.in_(chunk)
             )
-            found |= {(Side(row.side), row.key) for row in connection.execute(query)}
-    return found
+            contacts |= {(Side(row.side), row.key) for row in connection.execute(query)}
+    return contacts
 
 
 def of_keys(ledger: Ledger, connection: Connection, side: Side, keys: Sequence[str]) -> list[Worth]:

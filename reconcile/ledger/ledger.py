@@ -263,9 +263,9 @@ class Ledger:
     def _drop_answers(self, connection: Connection, names: Sequence[tuple[str, str]]) -> None:
         """Forget questions about lost ends of former links: a second loss is a new question."""
         table = schema.hold
-        asked = [_delete_hold(entity, link_id) for entity, link_id in names]
-        for start in range(0, len(asked), _BATCH):
-            chunk = asked[start : start + _BATCH]
+        hold_ids = [_delete_hold(entity, link_id) for entity, link_id in names]
+        for start in range(0, len(hold_ids), _BATCH):
+            chunk = hold_ids[start : start + _BATCH]
             connection.execute(
                 sa.delete(table).where(table.c.pair == self.pair, table.c.hold_id.in_(chunk))
             )
@@ -410,8 +410,8 @@ class Ledger:
         if self.engine.dialect.name != "postgresql":
             return None
         with self.engine.connect() as connection:
-            told: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-        return told
+            now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        return now
 
     def release(self, holder: str) -> None:
         """Give the lease back, if it is still this holder's."""

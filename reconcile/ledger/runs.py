@@ -122,8 +122,8 @@ def last_noting(ledger: Ledger, member: str) -> str | None:
     noted = table.c.summary.contains(f'"{member}": true', autoescape=True)
     query = sa.select(sa.func.max(table.c.started_at)).where(table.c.pair == ledger.pair, noted)
     with ledger.engine.connect() as connection:
-        found: str | None = connection.execute(query).scalar_one()
-    return found
+        moment: str | None = connection.execute(query).scalar_one()
+    return moment
 
 
 def unsettled(ledger: Ledger) -> list[str]:
@@ -246,8 +246,8 @@ def spend_answers(
     `needed` are the hold ids of what a run over everything still found so.
     """
     table = schema.hold
-    kept = (table.c.pair == ledger.pair, table.c.decision.is_not(None), sa.not_(table.c.open))
-    for row in connection.execute(sa.select(table).where(*kept)).all():
+    answered = (table.c.pair == ledger.pair, table.c.decision.is_not(None), sa.not_(table.c.open))
+    for row in connection.execute(sa.select(table).where(*answered)).all():
         hold = json.loads(row.body)
         over = (
             hold["kind"] in ("conflict", "delete")

@@ -67,10 +67,10 @@ def subjects(stage: Stage, mapping: Mapping) -> set[str]:
 
     Ids of links, and keys of records that were looked for across.
     """
-    found: set[str] = set()
+    ids: set[str] = set()
     for mapped in mapping.entities:
-        found |= _keys(stage, "link/focus_subjects", entity=mapped.entity)
-    return found
+        ids |= _keys(stage, "link/focus_subjects", entity=mapped.entity)
+    return ids
 
 
 def _keys(stage: Stage, model: str, **context: object) -> set[str]:

@@ -36,20 +36,20 @@ _NARROW = (
 )
 
 
-def load_base(stage: Stage, ledger: Ledger, entity: Entity, *, kept: Path | None = None) -> None:
+def load_base(stage: Stage, ledger: Ledger, entity: Entity, *, folder: Path | None = None) -> None:
     """Create `base_e`: every link with its digests and times, without the baseline's values.
 
-    `kept` is the folder of `keep_base`: what lies there is used where it is of exactly this state
+    `folder` is that of `keep_base`: what lies there is used where it is of exactly this state
     of the ledger.
     """
     into = f"stage.base_{entity}"
-    if kept is None or not copies.load(stage, ledger, kept, entity, _NARROW, into=into):
+    if folder is None or not copies.load(stage, ledger, folder, entity, _NARROW, into=into):
         copies.read(stage, ledger, entity, _NARROW, into=into)
 
 
-def keep_base(stage: Stage, ledger: Ledger, entities: Iterable[Entity], kept: Path) -> None:
+def keep_base(stage: Stage, ledger: Ledger, entities: Iterable[Entity], folder: Path) -> None:
     """Keep a copy of what `load_base` loads, for the next run."""
-    copies.save(stage, ledger, kept, entities, _NARROW)
+    copies.save(stage, ledger, folder, entities, _NARROW)
 
 
 def load_graves(stage: Stage, ledger: Ledger, *, since: str) -> None:

@@ -175,9 +175,11 @@ def _both_take_part(stage: Stage, entity: Entity) -> bool:
     It may if some are free, and each side has free or held ones.
     """
     free = {side: f"free_{entity}_{side}" for side in Side}
-    held = {side: f"unsure_{entity} WHERE side = '{side}'" for side in Side}
-    some = stage.some(*free.values(), *held.values())
-    return bool(some & set(free.values())) and all(some & {free[side], held[side]} for side in Side)
+    unsure = {side: f"unsure_{entity} WHERE side = '{side}'" for side in Side}
+    some = stage.some(*free.values(), *unsure.values())
+    return bool(some & set(free.values())) and all(
+        some & {free[side], unsure[side]} for side in Side
+    )
 
 
 def _with_orphans(stage: Stage, entity: Entity) -> list[Side]:

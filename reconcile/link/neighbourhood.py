@@ -48,8 +48,8 @@ def worths(stage: Stage, mapped: EntityMap, fresh: Keys, *, salt: str) -> tuple[
         make_cells(stage, mapped, side)
     near = _spread(stage, mapped, fresh)
     names = [rule.name for rule in match_rules(mapped)]
-    told = stage.rows(render("link/near_identities"))
-    return near, {known.worth(salt, names[int(str(rule))], str(worth)) for rule, worth in told}
+    rows = stage.rows(render("link/near_identities"))
+    return near, {known.worth(salt, names[int(str(rule))], str(worth)) for rule, worth in rows}
 
 
 def _spread(stage: Stage, mapped: EntityMap, fresh: Keys) -> Near:

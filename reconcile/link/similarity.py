@@ -113,17 +113,17 @@ def _score(stage: Stage, mapped: EntityMap, compared: Mapping[int, Field]) -> No
     for side in Side:
         stage.make("link/candidate", entity=mapped.entity, side=side, places=list(compared))
     columns = [(f"c{place}", field) for place, field in compared.items()]
-    told = [(column, field) for column, field in columns if _telling(stage, column)]
-    joins = list(_joins(stage, [column for column, _ in told]))
+    telling = [(column, field) for column, field in columns if _telling(stage, column)]
+    joins = list(_joins(stage, [column for column, _ in telling]))
     if not joins:
         return
-    linker = _linker(stage, told, joins)
+    linker = _linker(stage, telling, joins)
     _train(stage, linker, joins)
     scored = linker.inference.predict(threshold_match_probability=SURE, warning_mode="never")
     stage.make(
         "link/suggested_scored",
         scored=scored.physical_name,
-        fields=[(column, field.name) for column, field in told],
+        fields=[(column, field.name) for column, field in telling],
     )
 
 
@@ -163,16 +163,16 @@ def _joins(stage: Stage, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def _linker(
-    stage: Stage, told: Sequence[tuple[str, Field]], joins: Sequence[tuple[str, ...]]
+    stage: Stage, telling: Sequence[tuple[str, Field]], joins: Sequence[tuple[str, ...]]
 ) -> Linker:
     from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
     database = DuckDBAPI(stage.sql.cursor(), output_schema=f"work.{_SCHEMA}")
     settings = SettingsCreator(
         link_type="link_only",
-        comparisons=[_comparison(column, _WAYS[type(field.codec)]) for column, field in told],
+        comparisons=[_comparison(column, _WAYS[type(field.codec)]) for column, field in telling],
         blocking_rules_to_generate_predictions=[block_on(*columns) for columns in joins],
-        probability_two_random_records_match=_prior(stage, [column for column, _ in told]),
+        probability_two_random_records_match=_prior(stage, [column for column, _ in telling]),
         linker_uid="likeness",
     )
     sides = [database.register(side.value, dataset_display_name=side.value) for side in Side]

@@ -63,18 +63,18 @@ def companions(ledger: Ledger, contacts: Mapping[Side, Collection[str]]) -> dict
     And so on: two answers that name the same contact contradict each other.
     """
     joined = list(_joined(ledger))
-    found = {side: set(contacts[side]) for side in Side}
+    closure = {side: set(contacts[side]) for side in Side}
     grown = True
     while grown:
         grown = False
         for side, key, far in joined:
-            near = found[side]
-            across = found[side.other]
+            near = closure[side]
+            across = closure[side.other]
             if (key in near) != (far in across):
                 near.add(key)
                 across.add(far)
                 grown = True
-    return found
+    return closure
 
 
 def _joined(ledger: Ledger) -> Iterator[tuple[Side, str, str]]:

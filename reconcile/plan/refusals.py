@@ -64,8 +64,8 @@ def remember(
 
 
 def _is_refused(operation: Operation, outcome: Outcome) -> bool:
-    told = outcome.code in (*SHARED, *AGAINST_ITS_RULES)
-    return operation.kind in _CARRYING and outcome.status is Status.REJECTED and told
+    by_rule = outcome.code in (*SHARED, *AGAINST_ITS_RULES)
+    return operation.kind in _CARRYING and outcome.status is Status.REJECTED and by_rule
 
 
 def _differences(

@@ -48,13 +48,13 @@ def write_document(whole: Map[str, Any], folder: Path, *, masked: bool = False) 
     from reconcile.report.page import page
     from reconcile.report.sheet import sheet
 
-    made = mask_document(whole) if masked else whole
+    document = mask_document(whole) if masked else whole
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {"json": _place(folder / "report.json", texts(made))}
-    paths["md"] = _place(folder / "report.md", [markdown(made)])
+    paths = {"json": _place(folder / "report.json", texts(document))}
+    paths["md"] = _place(folder / "report.md", [markdown(document)])
     # The page says of which document it is, so that whoever is handed both can tell.
-    paths["html"] = _place(folder / "report.html", [page(made, digest=_digest(paths["json"]))])
-    return paths | {"xlsx": sheet(made, folder / "report.xlsx")}
+    paths["html"] = _place(folder / "report.html", [page(document, digest=_digest(paths["json"]))])
+    return paths | {"xlsx": sheet(document, folder / "report.xlsx")}
 
 
 def _digest(path: Path) -> str:

@@ -31,17 +31,17 @@ Alongs = Map[tuple[str, str], Along]
 
 def alongs(stage: Stage, mapping: Mapping) -> dict[tuple[str, str], Along]:
     """The tasks and notes of each contact that the plan deletes, as far as this run read them."""
-    found: dict[tuple[str, str], Along] = {}
+    counts: dict[tuple[str, str], Along] = {}
     kinds = ", ".join(map(literal, PARENTS))
     children = [mapped.entity for mapped in mapping.entities if mapped.entity.parent]
     if not stage.some(f"planned WHERE kind = 'delete' AND entity IN ({kinds})"):
-        return found
+        return counts
     for side in Side:
         for child in children:
             for key, count in stage.rows(render("report/along", entity=child, side=side)):
-                mine = found.setdefault((side.value, str(key)), {})
+                mine = counts.setdefault((side.value, str(key)), {})
                 mine[child.value] = int(str(count))
-    return found
+    return counts
 
 
 def by_side(counted: Alongs) -> dict[Side, Along]:

@@ -110,7 +110,7 @@ class _Cause:
         if len(self.records) < _NAMED:
             self.records.append(str(entry["label"]))
 
-    def told(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         about = {name: self.first[name] for name in ("entity", "kind", "side")}
         because = self.first["detail"]
         return {**about, "because": because, "count": self.count, "records": self.records}
@@ -140,20 +140,20 @@ def failures(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
     A cause that many records share is told once, with how many and the first of them.
     """
-    found: dict[str, _Failures] = {}
+    groups: dict[str, _Failures] = {}
     for entry in entries:
         if entry["status"] in FAILED:
             code = str(entry["code"] or entry["status"].upper())
-            found.setdefault(code, _Failures()).add(entry)
+            groups.setdefault(code, _Failures()).add(entry)
     return [
         {
             "code": code,
             **remedy(code)._asdict(),
             "count": group.count,
-            "causes": [cause.told() for cause in sorted(group.causes.values(), key=_often)],
+            "causes": [cause.document() for cause in sorted(group.causes.values(), key=_often)],
             "examples": group.examples,
         }
-        for code, group in sorted(found.items(), key=lambda item: (-item[1].count, item[0]))
+        for code, group in sorted(groups.items(), key=lambda item: (-item[1].count, item[0]))
     ]
 
 

@@ -21,13 +21,13 @@ class Part:
 
 def stacked(parts: Sequence[Part], *, title: str) -> str:
     """One horizontal bar divided among parts; what is there at all is at least a sliver."""
-    found = [part for part in parts if part.value > 0]
-    whole = sum(part.value for part in found)
+    shown = [part for part in parts if part.value > 0]
+    whole = sum(part.value for part in shown)
     if not whole:
         return ""
-    spare = _WIDE - _LEAST * len(found)
+    spare = _WIDE - _LEAST * len(shown)
     at, pieces = 0.0, []
-    for part in found:
+    for part in shown:
         width = _LEAST + spare * part.value / whole
         tip = escape(f"{part.label}: {part.value:,}")
         pieces.append(
@@ -48,10 +48,10 @@ def columns(runs: Sequence[tuple[str, Sequence[Part]]], *, title: str) -> str:
     pieces = ['<line class="axis" x1="0" y1="80.5" x2="320" y2="80.5"></line>']
     for number, (name, parts) in enumerate(runs):
         x = 320 - step * (len(runs) - number) + (step - width) / 2
-        told = ", ".join(f"{part.label} {part.value:,}" for part in parts)
+        figures = ", ".join(f"{part.label} {part.value:,}" for part in parts)
         opacity = "" if number == len(runs) - 1 else ' opacity=".45"'
         column = _column(parts, x=x, width=width, tallest=tallest)
-        pieces.append(f"<g{opacity}><title>{escape(f'{name}: {told}')}</title>{column}</g>")
+        pieces.append(f"<g{opacity}><title>{escape(f'{name}: {figures}')}</title>{column}</g>")
     return _svg("0 0 320 82", "columns", title, pieces)
 
 

@@ -277,7 +277,7 @@ _AHEAD = {
 }
 
 
-def told(
+def legend(
     known: Iterable[Class],
     *,
     applied: bool,

@@ -40,11 +40,11 @@ def consent(
             # Of a million new records, no list is made.
             if len(listed[means]) < MOST:
                 listed[means].append(_change(entry, part, grounds))
-    found = [each for means in _MEANS for each in listed[means]]
+    changes = [each for means in _MEANS for each in listed[means]]
     return {
         "fields": sorted({name for names in mapped.values() for name in names}),
         "counts": {means: count for means, count in counts.items() if count},
-        "changes": found[:MOST],
+        "changes": changes[:MOST],
     }
 
 

@@ -48,10 +48,10 @@ def decisions_from(path: Path) -> list[Decided]:
             ]
         )
     problems: list[Problem] = []
-    found = list(_answers(path, rows, heads, choices, problems))
+    decisions = list(_answers(path, rows, heads, choices, problems))
     if problems:
         raise ConfigError(problems)
-    return found
+    return decisions
 
 
 def _read(path: Path) -> tuple[list[Sequence[object]], dict[str, dict[str, str]]]:
@@ -88,11 +88,11 @@ def _read(path: Path) -> tuple[list[Sequence[object]], dict[str, dict[str, str]]
                     )
                 ]
             )
-        found = list(book[DECISIONS].iter_rows(values_only=True))
+        cells = list(book[DECISIONS].iter_rows(values_only=True))
         width = max(
-            map(len, found), default=0
+            map(len, cells), default=0
         )  # without a stated dimension, rows come as wide as they are filled
-        rows: list[Sequence[object]] = [(*row, *(None,) * (width - len(row))) for row in found]
+        rows: list[Sequence[object]] = [(*row, *(None,) * (width - len(row))) for row in cells]
         return rows, _choices(rows)
     finally:
         book.close()

@@ -17,7 +17,7 @@ from reconcile.report.account import approvals, times
 from reconcile.report.agendas import Agendas, content
 from reconcile.report.along import added, alongs
 from reconcile.report.changes import changes, failures
-from reconcile.report.classes import BY_NAME, CARRIED, CLASSES, EQUAL, VALUE_CLASSES, told
+from reconcile.report.classes import BY_NAME, CARRIED, CLASSES, EQUAL, VALUE_CLASSES, legend
 from reconcile.report.consent import consent
 from reconcile.report.entries import entry
 from reconcile.report.figures import requested
@@ -90,8 +90,8 @@ def _shown(stage: Stage, mapping: Mapping, about: About, kind: Shown) -> dict[st
 
 
 def _consent(stage: Stage, mapping: Mapping, entries: Changes) -> dict[str, Any]:
-    told = consent(stage, mapping, entries)
-    return {} if told is None else {"consent": told}
+    consents = consent(stage, mapping, entries)
+    return {} if consents is None else {"consent": consents}
 
 
 def _entries(
@@ -155,7 +155,7 @@ def _values(
     apart = [each.name for each in VALUE_CLASSES if each.name not in (EQUAL, CARRIED)]
     return {
         "agree": agree(accounts),
-        "classes": told(VALUE_CLASSES, applied=applied),
+        "classes": legend(VALUE_CLASSES, applied=applied),
         "entities": [
             {
                 "entity": each.entity.value,
@@ -177,7 +177,7 @@ def _statement(state: Statement) -> dict[str, Any]:
         "applied": state.applied,
         "clean": state.clean,
         "unexplained": state.unexplained,
-        "classes": told(CLASSES, applied=state.applied),
+        "classes": legend(CLASSES, applied=state.applied),
         "entities": [_entity(each) for each in state.entities],
         "broken": [_identity(each) for each in state.broken],
     }
@@ -308,5 +308,5 @@ def _trends(
 def _trend(run: Map[str, Any]) -> dict[str, Any]:
     """A run as the charts take it; `totals` and `requests` only where its own report had them."""
     known = (*_OF_A_RUN, "requests")
-    found = {name: run.get(name) for name in known if name not in _NEWER or name in run}
-    return found | {"entities": {name: dict(row) for name, row in run["entities"].items()}}
+    trend = {name: run.get(name) for name in known if name not in _NEWER or name in run}
+    return trend | {"entities": {name: dict(row) for name, row in run["entities"].items()}}

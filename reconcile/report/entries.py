@@ -55,13 +55,13 @@ def _label(mapped: EntityMap, operation: Operation) -> str:
         cells.get(f.name) or "" for f in mapped.fields if isinstance(f.codec, Name)
     ).split()
     rest = (cells.get(f.name) for f in mapped.fields if not isinstance(f.codec, Name | Labels))
-    told = (
+    label = (
         " ".join(names)
         or next((cell for cell in rest if cell), None)
         or operation.key
         or operation.source_key
     )
-    return (told or operation.link_id)[:_LONGEST]
+    return (label or operation.link_id)[:_LONGEST]
 
 
 def _fields(mapped: EntityMap, operation: Operation) -> list[dict[str, Cell]]:

@@ -77,10 +77,10 @@ def _failed(entry: Map[str, Any], about: About) -> bool:
 
 def listed(mapping: Mapping) -> tuple[Entity, ...]:
     """The mapped entities, with tags after contacts where contacts have tags."""
-    found: list[Entity] = []
+    entities: list[Entity] = []
     for mapped in mapping.entities:
-        found += [mapped.entity, *([Entity.TAG] if mapped.has_tags else [])]
-    return tuple(dict.fromkeys(found))
+        entities += [mapped.entity, *([Entity.TAG] if mapped.has_tags else [])]
+    return tuple(dict.fromkeys(entities))
 
 
 def _asked_of(mapping: Mapping, hold: Map[str, Any]) -> str:

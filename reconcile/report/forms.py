@@ -24,8 +24,8 @@ def maybe(form: dict[str, Any]) -> dict[str, Any]:
 
 def object_of(about: str = "", **forms: dict[str, Any]) -> dict[str, Any]:
     """An object with exactly these members, each of a form."""
-    told = {"description": about} if about else {}
-    return {"type": "object", **told, "properties": forms, "required": list(forms)}
+    description = {"description": about} if about else {}
+    return {"type": "object", **description, "properties": forms, "required": list(forms)}
 
 
 def list_of(form: dict[str, Any], about: str = "") -> dict[str, Any]:

@@ -104,8 +104,8 @@ class Run:
 class Runs:
     """The kept reports of a pair, oldest first, as four tables that `run_id` joins."""
 
-    def __init__(self, kept: Sequence[Run]) -> None:
-        self.kept = kept
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.kept = runs
 
     @classmethod
     def load(cls, folder: Path) -> Runs:
@@ -113,11 +113,11 @@ class Runs:
 
         One without a report, or of another format, is left out.
         """
-        found: list[Run] = []
+        runs: list[Run] = []
         for each in sorted(folder.iterdir()):
             with suppress(StateError):
-                found.append(Run.load(each))
-        return cls(found)
+                runs.append(Run.load(each))
+        return cls(runs)
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -179,9 +179,9 @@ def load(folder: Path) -> dict[str, Any]:
             f"{path}: no report", remedy="name the folder of a run that has one"
         ) from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        found = document.get("format") if isinstance(document, dict) else None
+        actual = document.get("format") if isinstance(document, dict) else None
         raise StateError(
-            f"{path}: format {found!r}, expected {FORMAT}",
+            f"{path}: format {actual!r}, expected {FORMAT}",
             remedy="make the report again with this version",
         )
     return document

@@ -36,7 +36,7 @@ _END_OF_ROWS = "</sheetData>"
 class _Sheet:
     """The rows of one sheet as XML."""
 
-    kept: IO[str]
+    file: IO[str]
     columns: int
     rows: int = 0
 
@@ -45,33 +45,33 @@ class Grid(AbstractContextManager["Grid"]):
     """The rows of a workbook's sheets, in files without a name until the workbook takes them."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Sheet] = {}
+        self._sheets: dict[str, _Sheet] = {}
 
     def __exit__(self, *_: object) -> None:
-        for sheet in self._kept.values():
-            sheet.kept.close()
+        for sheet in self._sheets.values():
+            sheet.file.close()
 
     def add(
         self,
-        made: Worksheet,
+        worksheet: Worksheet,
         rows: Iterable[Sequence[object]],
         *,
         columns: int,
         most: int = _MOST_ROWS,
     ) -> int:
-        """Keep the rows of `made`, below its head: 1,000,000 at most.
+        """Keep the rows of `worksheet`, below its head: 1,000,000 at most.
 
         One more row says how many others there are.
 
         Gives the number of rows that are kept.
         """
         # It is closed in __exit__.
-        kept = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115
-        sheet = _Sheet(kept, columns)
-        self._kept[f"xl/worksheets/sheet{made.index + 1}.xml"] = sheet
+        file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115
+        sheet = _Sheet(file, columns)
+        self._sheets[f"xl/worksheets/sheet{worksheet.index + 1}.xml"] = sheet
         rest = iter(rows)
         for line in _lines(chain(islice(rest, most), _left(rest, columns)), columns):
-            kept.write(line)
+            file.write(line)
             sheet.rows += 1
         return sheet.rows
 
@@ -82,19 +82,19 @@ class Grid(AbstractContextManager["Grid"]):
                 fresh = ZipInfo(entry.filename, entry.date_time)
                 fresh.compress_type = ZIP_DEFLATED
                 with target.open(fresh, "w", force_zip64=True) as out:
-                    if entry.filename in self._kept:
+                    if entry.filename in self._sheets:
                         self._sheet(source.read(entry).decode(), entry.filename, out)
                     else:
                         out.write(source.read(entry))
 
     def _sheet(self, skeleton: str, name: str, out: IO[bytes]) -> None:
-        sheet = self._kept[name]
+        sheet = self._sheets[name]
         head, end = skeleton.split(_END_OF_ROWS)
         extent = f'<dimension ref="A1:{_letters(sheet.columns - 1)}{sheet.rows + 1}"/>'
-        sheet.kept.seek(0)
+        sheet.file.seek(0)
         text = TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
         text.write(_DIMENSION.sub(extent, head, count=1))
-        shutil.copyfileobj(sheet.kept, text, 1 << 20)
+        shutil.copyfileobj(sheet.file, text, 1 << 20)
         text.write(_END_OF_ROWS + end)
         text.detach()
 
@@ -151,5 +151,5 @@ def _escaped(text: str) -> str:
     Half a surrogate pair becomes a question mark.
     """
     whole = text.encode("utf-8", "replace").decode()
-    shown = _CONTROL.sub(lambda found: f"_x{ord(found[1]):04X}_", _ESCAPED.sub(r"_x005F\1", whole))
+    shown = _CONTROL.sub(lambda match: f"_x{ord(match[1]):04X}_", _ESCAPED.sub(r"_x005F\1", whole))
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -433,13 +433,14 @@ def _costs(document: Map[str, Any]) -> Iterator[str]:
 
 
 def _provenance(document: Map[str, Any]) -> Iterator[str]:
-    made = document["provenance"]
-    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    provenance = document["provenance"]
+    versions = ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
     yield (
-        f"Plan `{made['plan_digest'] or _NONE}` · configuration `{made['config_digest'] or _NONE}` "
-        f"· mapping `{made['mapping_digest']}` · {versions or 'versions unknown'}"
+        f"Plan `{provenance['plan_digest'] or _NONE}` "
+        f"· configuration `{provenance['config_digest'] or _NONE}` "
+        f"· mapping `{provenance['mapping_digest']}` · {versions or 'versions unknown'}"
     )
-    for snapshot in made["snapshots"]:
+    for snapshot in provenance["snapshots"]:
         if not snapshot["complete"]:
             yield (
                 f"\n{snapshot['side']} {snapshot['entity']}s were not read completely: "

@@ -103,7 +103,7 @@ def unquoted(text: str) -> str:
 
     Without any, the reason as it is.
     """
-    return _QUOTED.sub(lambda found: f"“{mask(found[1])}”", text)
+    return _QUOTED.sub(lambda match: f"“{mask(match[1])}”", text)
 
 
 def undecided(text: str) -> str:
@@ -211,7 +211,7 @@ def _undo(whole: dict[str, Any]) -> None:
     for each in undo.get("left", ()):
         each["because"] = scrub(undecided(unquoted(each["because"])))
     if "lost" in undo:
-        undo["lost"] = [scrub(unquoted(told)) for told in undo["lost"]]
+        undo["lost"] = [scrub(unquoted(line)) for line in undo["lost"]]
 
 
 def _hold(hold: dict[str, Any]) -> None:
@@ -223,9 +223,9 @@ def _hold(hold: dict[str, Any]) -> None:
     hold["because"] = scrub(undecided(unquoted(hold["because"])))
     if (hold["field"] or "").startswith("tags: "):
         hold["field"] = "tags: " + str(mask(hold["field"].removeprefix("tags: ")))
-    kept = hold["values"].get("kept")
-    if isinstance(kept, dict):
-        _values(kept, kept)
+    further = hold["values"].get("kept")
+    if isinstance(further, dict):
+        _values(further, further)
     _values(hold["values"], ("app", "ghl", "base_app", "base_ghl"))
     for record in (*hold["records"], *hold["candidates"]):
         record["label"] = (

@@ -1,4 +1,4 @@
-"""Tells of tags that no contact of GHL has yet: a new word in its dictionary, and maybe a slip of the pen."""
+"""Tells of tags that no contact of GHL has yet: new words in its dictionary, maybe slips."""
 
 from __future__ import annotations
 

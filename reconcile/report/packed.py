@@ -232,11 +232,11 @@ def _question(hold: Map[str, Any], words: _Words) -> Row:
         ]
     for record in (*hold["records"], *hold["candidates"]):
         if not values or record in hold["candidates"]:
-            told = " · ".join(str(value) for value in record["values"].values())
+            text = " · ".join(str(value) for value in record["values"].values())
             where = words.place(
                 f"{'GHL' if record['side'] == 'ghl' else 'the app'}: {record['key']}"
             )
-            values += [where, None, told or record["label"], 0]
+            values += [where, None, text or record["label"], 0]
     heads: Sequence[str | None] = (
         *("question", hold["kind"], hold["entity"], hold["side"]),
         *(hold["because"], "held", hold["hold_id"]),

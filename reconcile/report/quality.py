@@ -42,7 +42,7 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         for mapped in mapping.entities:
             for side in Side:
                 make_cells(stage, mapped, side)
-    found: dict[str, Any] = {
+    findings: dict[str, Any] = {
         "looked_at": {
             mapped.entity.value: _looked_at(stage, mapped) for mapped in mapping.entities
         },
@@ -60,8 +60,8 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         "notes_oldest": about.notes_oldest,
         **_swept(stage, mapping),
     }
-    _name(stage, mapping, [each for kind in _WITH_KEYS for each in found[kind]])
-    return found
+    _name(stage, mapping, [each for kind in _WITH_KEYS for each in findings[kind]])
+    return findings
 
 
 def _name(stage: Stage, mapping: Mapping, findings: list[dict[str, Any]]) -> None:

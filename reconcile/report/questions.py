@@ -26,10 +26,10 @@ _LEFT_OUT = ("entity", "side", "key", "label", "class", "because")
 
 def questions(stage: Stage, mapping: Mapping, about: About) -> list[dict[str, Any]]:
     """Every hold, oldest first, with labels, values, options, evidence and age."""
-    found = list(draft.holds(stage))
+    holds = list(draft.holds(stage))
     entries = []
     for mapped in mapping.entities:
-        mine = [hold for hold in found if hold.entity is mapped.entity]
+        mine = [hold for hold in holds if hold.entity is mapped.entity]
         children = [kind for kind in mapped.entity.children if kind in mapping]
         seen = _Records(stage, mapped, mine, children)
         entries += [_question(mapped, hold, seen, about) for hold in mine]
@@ -85,18 +85,18 @@ def _along(
 
     They are counted as far as this run read them.
     """
-    found: dict[tuple[Side, str], dict[str, int]] = {}
-    asked = [deletable(hold) for hold in holds]
+    counts: dict[tuple[Side, str], dict[str, int]] = {}
+    deletions = [deletable(hold) for hold in holds]
     for side in Side:
-        keys = sorted({end[1] for end in asked if end and end[0] is side})
+        keys = sorted({end[1] for end in deletions if end and end[0] is side})
         for child in children if keys else ():
             query = (
                 f"SELECT parent, count(*) FROM raw_{child}_{side} "
                 "WHERE NOT deleted AND list_contains(?::VARCHAR[], parent) GROUP BY parent"
             )
             for key, count in stage.rows(query, keys):
-                found.setdefault((side, str(key)), {})[child.value] = int(str(count))
-    return found
+                counts.setdefault((side, str(key)), {})[child.value] = int(str(count))
+    return counts
 
 
 def deletable(hold: Hold) -> tuple[Side, str] | None:

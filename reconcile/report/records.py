@@ -27,13 +27,13 @@ def looked(document: Map[str, Any]) -> str:
 
 def cards(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
     """A title and lines for each kind of finding that there is."""
-    found = document["quality"]
-    if not found:
+    quality = document["quality"]
+    if not quality:
         return
     for name, (title, line) in _CARDS.items():
         lines = [
             line(each)
-            for each in found.get(name, ())
+            for each in quality.get(name, ())
             if name != "agreement" or each["equal"] < each["compared"]
         ]
         if lines:
@@ -41,7 +41,7 @@ def cards(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
                 "title": title,
                 "lines": lines[:_LINES],
             }
-    suggested = found.get("suggested")
+    suggested = quality.get("suggested")
     if suggested and (suggested["links"] or suggested["why_not"]):
         yield {
             "title": "Suggested links",
@@ -56,16 +56,16 @@ def cards(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
             "title": "Left out, by reason",
             "lines": reasons[:_LINES],
         }
-    if found["notes_oldest"]:
+    if quality["notes_oldest"]:
         since = (
             "the notes of every contact that was ever read were read since "
-            f"{found['notes_oldest'][:10]}"
+            f"{quality['notes_oldest'][:10]}"
         )
-        never = found.get("notes_never")
+        never = quality.get("notes_never")
         more = [_fact("contacts whose notes no run has read yet", never)] if never else []
         yield {
             "title": "Notes",
-            "lines": [_fact(since, found["notes_covered"], "contacts in this run"), *more],
+            "lines": [_fact(since, quality["notes_covered"], "contacts in this run"), *more],
         }
 
 

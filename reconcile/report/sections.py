@@ -145,9 +145,9 @@ def _values(document: Map[str, Any]) -> dict[str, Any]:
 
 def _accepted(values: Map[str, Any]) -> dict[str, Any]:
     """The first of the differences that a rule or a decision leaves, and how many there are."""
-    found = [each for each in values["listed"] if each["class"] == BY_RULE]
+    accepted = [each for each in values["listed"] if each["class"] == BY_RULE]
     total = sum(each["classes"].get(BY_RULE, 0) for each in values["entities"])
-    shown = found[:_VALUES_LISTED]
+    shown = accepted[:_VALUES_LISTED]
     return {
         "accepted": shown,
         "accepted_total": total,
@@ -209,11 +209,13 @@ def _legend(
     for name in reversed(list(known)):
         counts = (app.get(name, 0), ghl.get(name, 0))
         if any(counts):
-            told = f"{counts[0]:,}" if counts[0] == counts[1] else f"{counts[0]:,} · {counts[1]:,}"
+            figures = (
+                f"{counts[0]:,}" if counts[0] == counts[1] else f"{counts[0]:,} · {counts[1]:,}"
+            )
             yield {
                 "name": name,
                 "label": known[name]["label"],
-                "counts": told,
+                "counts": figures,
             }
 
 
@@ -369,26 +371,26 @@ def _replanned(left: int, holds: int | None) -> str:
 
 
 def _provenance(document: Map[str, Any]) -> Iterator[tuple[str, str]]:
-    made = document["provenance"]
+    provenance = document["provenance"]
     named = (
         ("plan_digest", "Plan"),
         ("config_digest", "Configuration"),
         ("mapping_digest", "Mapping"),
     )
     for name, label in named:
-        if made[name]:
-            yield label, str(made[name])
-    if made["generation_before"] is not None:
-        after = made["generation_after"]
+        if provenance[name]:
+            yield label, str(provenance[name])
+    if provenance["generation_before"] is not None:
+        after = provenance["generation_after"]
         yield (
             "Ledger",
-            f"generation {made['generation_before']}"
+            f"generation {provenance['generation_before']}"
             + (f" → {after}" if after is not None else ""),
         )
-    for side, identity in made["identities"].items():
+    for side, identity in provenance["identities"].items():
         yield _SIDES[side], identity
-    yield "Looked at by key", f"{made['looked_again']:,}"
-    if made["recovered"]:
-        yield "Finished for earlier runs", f"{made['recovered']:,}"
-    for name, version in made["versions"].items():
+    yield "Looked at by key", f"{provenance['looked_again']:,}"
+    if provenance["recovered"]:
+        yield "Finished for earlier runs", f"{provenance['recovered']:,}"
+    for name, version in provenance["versions"].items():
         yield name, version

@@ -174,41 +174,41 @@ def _table(
     heads: Sequence[str],
     rows: Iterable[Sequence[object]],
 ) -> None:
-    made = book.frame.add_worksheet(name)
-    _heads(made, book.formats, heads)
+    worksheet = book.frame.add_worksheet(name)
+    _heads(worksheet, book.formats, heads)
     if name == SUMMARY:
         # Its sentences are long, and whoever is handed a summary wants one page.
-        made.set_column(len(heads) - 1, len(heads) - 1, _SENTENCE)
-        made.fit_to_pages(1, 1)
-    last = book.grid.add(made, rows, columns=len(heads))
-    made.autofilter(0, 0, max(last, 1), len(heads) - 1)
+        worksheet.set_column(len(heads) - 1, len(heads) - 1, _SENTENCE)
+        worksheet.fit_to_pages(1, 1)
+    last = book.grid.add(worksheet, rows, columns=len(heads))
+    worksheet.autofilter(0, 0, max(last, 1), len(heads) - 1)
 
 
 def _heads(
-    made: Worksheet,
+    worksheet: Worksheet,
     formats: Map[str, Any],
     heads: Sequence[str],
 ) -> None:
-    made.freeze_panes(1, 0)
-    made.set_landscape()
-    made.set_paper(_A4)
-    made.fit_to_pages(1, 0)
-    made.repeat_rows(0)
-    made.set_footer("&L&F, &A&R&P / &N")
+    worksheet.freeze_panes(1, 0)
+    worksheet.set_landscape()
+    worksheet.set_paper(_A4)
+    worksheet.fit_to_pages(1, 0)
+    worksheet.repeat_rows(0)
+    worksheet.set_footer("&L&F, &A&R&P / &N")
     for column, head in enumerate(heads):
-        made.set_column(column, column, _WIDTHS.get(head, _USUAL_WIDTH))
-    made.write_row(0, 0, heads, formats["head"])
+        worksheet.set_column(column, column, _WIDTHS.get(head, _USUAL_WIDTH))
+    worksheet.write_row(0, 0, heads, formats["head"])
 
 
-def _write(made: Worksheet, row: int, values: Sequence[object]) -> None:
+def _write(worksheet: Worksheet, row: int, values: Sequence[object]) -> None:
     for column, value in enumerate(values):
         if isinstance(value, int | float):
-            made.write_number(row, column, value)
+            worksheet.write_number(row, column, value)
         elif value is not None and value != "":
             text = str(value)
             text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
             # XlsxWriter takes what begins with <r> for mark-up of its own, and leaves it unescaped.
-            made.write_string(row, column, f" {text}" if text.startswith("<r>") else text)
+            worksheet.write_string(row, column, f" {text}" if text.startswith("<r>") else text)
 
 
 # decisions ----------------------------------------------------------------------------------------
@@ -219,19 +219,19 @@ def _decisions(book: _Book, holds: Sequence[Map[str, Any]]) -> None:
 
     The choices stand in a hidden sheet, as Excel takes lists of 255 characters only.
     """
-    made, hidden = book.frame.add_worksheet(DECISIONS), book.frame.add_worksheet(CHOICES)
+    worksheet, hidden = book.frame.add_worksheet(DECISIONS), book.frame.add_worksheet(CHOICES)
     hidden.hide()
-    _heads(made, book.formats, HEADS)
+    _heads(worksheet, book.formats, HEADS)
     for row, hold in enumerate(holds[:_MOST_ROWS], start=1):
         choices = words(hold)
-        made.write_blank(row, 0, None, book.formats["ask"] if choices else None)
-        made.write_blank(row, 1, None, book.formats["ask"] if choices else None)
-        _write(made, row, _question(hold, choices))
+        worksheet.write_blank(row, 0, None, book.formats["ask"] if choices else None)
+        worksheet.write_blank(row, 1, None, book.formats["ask"] if choices else None)
+        _write(worksheet, row, _question(hold, choices))
         for column, choice in enumerate(choices):
             hidden.write_string(row, column, choice)
         if choices and row <= _MOST_LISTS:
-            made.data_validation(row, 0, row, 0, _drop_down(row, len(choices)))
-    made.autofilter(0, 0, max(len(holds), 1), len(HEADS) - 1)
+            worksheet.data_validation(row, 0, row, 0, _drop_down(row, len(choices)))
+    worksheet.autofilter(0, 0, max(len(holds), 1), len(HEADS) - 1)
 
 
 def _drop_down(row: int, choices: int) -> dict[str, Any]:
@@ -250,7 +250,7 @@ def _question(hold: Map[str, Any], answers: list[str]) -> list[object]:
     choices = [option["choice"] for option in hold["options"]]
     shown = [values.get(side.value) for side in Side]
     if not any(side.value in values for side in Side):
-        shown = [_told(hold, side) for side in Side]
+        shown = [_records_of(hold, side) for side in Side]
     before = (
         values.get("base_app")
         if values.get("base_app") == values.get("base_ghl")
@@ -263,12 +263,12 @@ def _question(hold: Map[str, Any], answers: list[str]) -> list[object]:
     ]
 
 
-def _told(hold: Map[str, Any], side: Side) -> str:
+def _records_of(hold: Map[str, Any], side: Side) -> str:
     """The records of one side that a question is about."""
-    found = [
+    records = [
         record for record in chain(hold["records"], hold["candidates"]) if record["side"] == side
     ]
-    return "; ".join(f"{record['label']} ({record['key']})" for record in found)
+    return "; ".join(f"{record['label']} ({record['key']})" for record in records)
 
 
 # changes ------------------------------------------------------------------------------------------
@@ -338,7 +338,7 @@ def _failed(
 ) -> Iterator[Sequence[object]]:
     remedies = {group["code"]: group["remedy"] for group in document["failures"]}
     for entry in entries:
-        told = [entry[name] for name in ("because", "status", "code", "detail", "trace_id")]
+        outcome = [entry[name] for name in ("because", "status", "code", "detail", "trace_id")]
         remedy = remedies.get(entry["code"] or entry["status"].upper())
         for part in entry["fields"] or [_NO_FIELD]:
             values = (part["field"], part["before"], part["after"])
@@ -346,7 +346,7 @@ def _failed(
                 entry["kind"].replace("_", " "),
                 *_record(entry),
                 *values,
-                *told,
+                *outcome,
                 part.get("stored"),
                 remedy,
             )
@@ -354,8 +354,8 @@ def _failed(
 
 def _consent(change: Map[str, Any]) -> Sequence[object]:
     named = ("means", "entity", "side", "label", "app_key", "ghl_key")
-    told = ("field", "before", "after", "ground", "status")
-    return [change[name] for name in (*named, *told)]
+    facts = ("field", "before", "after", "ground", "status")
+    return [change[name] for name in (*named, *facts)]
 
 
 # the rest -----------------------------------------------------------------------------------------

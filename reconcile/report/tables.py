@@ -132,9 +132,9 @@ def _records(newest: Newest, mapped: EntityMap) -> Iterator[Row]:
     """Every record of both sides as that run read it: canonical values by the mapping's names."""
     for side in Side:
         for link_id, record in newest.archive.linked(mapped.entity, side):
-            told = {"key": record.key, "parent": record.parent, "modified_at": record.modified_at}
+            tail = {"key": record.key, "parent": record.parent, "modified_at": record.modified_at}
             head = {"run_id": newest.run_id, "side": side.value, "link_id": link_id}
-            yield {**record.cells(mapped, side), **head, **told}
+            yield {**record.cells(mapped, side), **head, **tail}
 
 
 def _write(stage: Stage, names: Sequence[str], out: Path) -> None:

@@ -66,8 +66,8 @@ def totals(
 
 def totals_of(document: Map[str, Any]) -> Map[str, Any]:
     """The totals of a report; those of an earlier version, which had none, are counted."""
-    found: Map[str, Any] | None = document.get("totals")
-    return found or totals(document["changes"], document["entities"])
+    own: Map[str, Any] | None = document.get("totals")
+    return own or totals(document["changes"], document["entities"])
 
 
 def shown(document: Map[str, Any]) -> Map[str, int]:

@@ -35,10 +35,10 @@ def undone_document(
 
     The statement is empty: an undo looks at what the other run touched and at nothing else.
     """
-    made = (
+    report_entries = (
         entry(mapping, operation, outcome, applied=about.wrote) for operation, outcome in entries
     )
-    changes = Changes.of((_named(each, labels) for each in made), stage.folder)
+    changes = Changes.of((_named(each, labels) for each in report_entries), stage.folder)
     whole = document(stage, mapping, about)
     entities = figures.entities(mapping, about, Statement((), applied=about.wrote), changes, [])
     whole |= {

@@ -258,7 +258,7 @@ def _left(field: Field) -> list[_Left]:
     Else it carries it.
     """
     blanks = ((True, False), (False, True), (False, False))
-    differences = [_Left(side, source, held) for side in Side for source, held in blanks]
+    differences = [_Left(side, source, blank) for side in Side for source, blank in blanks]
     return [each for each in differences if field.rule.consent or _leaves(field, each)]
 
 

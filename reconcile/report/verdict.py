@@ -32,7 +32,7 @@ def verdict(whole: Map[str, Any]) -> dict[str, Any]:
             _done(whole),
             _interrupted(whole),
             _consent(whole),
-            _asked(whole, said=code == "holds"),
+            _waiting(whole, said=code == "holds"),
             _failed(whole),
             _values(whole),
             _balance(whole),
@@ -209,12 +209,12 @@ def _values(whole: Map[str, Any]) -> str:
             counted[name] = counted.get(name, 0) + count
     if not counted:
         return ""
-    told = [
+    parts = [
         f"{counted[each['name']]:,} {each['label'].lower()}"
         for each in reversed(whole["values"]["classes"])
         if counted.get(each["name"])
     ]
-    return f"Of {many(sum(counted.values()), 'value')}: {', '.join(told)}."
+    return f"Of {many(sum(counted.values()), 'value')}: {', '.join(parts)}."
 
 
 def _done(whole: Map[str, Any]) -> str:
@@ -252,18 +252,18 @@ def _along(whole: Map[str, Any]) -> str:
 
 def _interrupted(whole: Map[str, Any]) -> str:
     """What this run settled of runs that were killed: no report of their own told it."""
-    told = [
+    parts = [
         f"{many(len(each['changes']), 'write')} of run {each['run_id']}"
         for each in whole["interrupted"]
     ]
-    return f"Settled for what was interrupted: {_listed(told)}." if told else ""
+    return f"Settled for what was interrupted: {_listed(parts)}." if parts else ""
 
 
 def _listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
-def _asked(
+def _waiting(
     whole: Map[str, Any],
     *,
     said: bool,
@@ -281,11 +281,11 @@ def _asked(
         sentences.append(f"{at_source:,} of the questions can only be corrected at the source.")
     if oldest:
         sentences.append(f"The oldest has waited {many(oldest, 'day')}.")
-    held = "it" if len(holds) == 1 else "them"
+    questions = "it" if len(holds) == 1 else "them"
     if said:
         # Between it and the headline stands what was done.
-        held = "the question" if len(holds) == 1 else "the questions"
-    return " ".join([*sentences, f"Nothing else is held up by {held}."])
+        questions = "the question" if len(holds) == 1 else "the questions"
+    return " ".join([*sentences, f"Nothing else is held up by {questions}."])
 
 
 def _failed(whole: Map[str, Any]) -> str:

@@ -33,7 +33,10 @@ TOLD = ("region", "owners", "companies")
 _BATCH = 10_000
 
 _FORMAT = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)"
-"""A row group is in memory until it is whole; of rows with a record each, DuckDB's usual one is 120 MB."""
+"""A row group is in memory until it is whole.
+
+Of rows with a record each, DuckDB's usual one is 120 MB.
+"""
 
 _OUTCOME = (
     ("op_id", "VARCHAR"),
@@ -209,8 +212,10 @@ class Archived:
 
     def snapshot(self, entity: Entity, side: Side) -> Snapshot | None:
         """What the run read of an entity on a side."""
-        found = (snapshot_from(each) for each in self.manifest["snapshots"])
-        return next((each for each in found if (each.entity, each.side) == (entity, side)), None)
+        snapshots = (snapshot_from(each) for each in self.manifest["snapshots"])
+        return next(
+            (each for each in snapshots if (each.entity, each.side) == (entity, side)), None
+        )
 
     def has(self, table: str) -> bool:
         """Whether the run kept that table."""
@@ -228,13 +233,13 @@ class Archived:
         )
 
     def records(
-        self, entity: Entity, side: Side, *, column: str, equals: str, kept: str = ""
+        self, entity: Entity, side: Side, *, column: str, equals: str, prefix: str = ""
     ) -> Iterator[Kept]:
         """What the snapshot had, deleted rows left out, where `column` (key or parent) has a value.
 
-        `kept` "kept_" asks for what was read beside the snapshot, before a deletion.
+        A `prefix` "kept_" asks for what was read beside the snapshot, before a deletion.
         """
-        table = f"raw_{kept}{entity}_{side}"
+        table = f"raw_{prefix}{entity}_{side}"
         if entity.value not in self.manifest["entities"] or not self.has(table):
             return
         natives = self.manifest["entities"][entity.value]["natives"][side.value]
@@ -258,8 +263,8 @@ class Archived:
         columns = [f"r{at}" for at in range(count)] if anywhere else []
         holds = "".join(f" OR lower(trim({column})) = lower(?)" for column in columns)
         query = f"SELECT key FROM {self.relation(table)} WHERE key = ?{holds} ORDER BY key"
-        found = self.sql.execute(query, [name] * (1 + len(columns))).fetchall()
-        return [str(key) for (key,) in found]
+        rows = self.sql.execute(query, [name] * (1 + len(columns))).fetchall()
+        return [str(key) for (key,) in rows]
 
     def marked(self, entity: Entity, side: Side, key: str) -> bool:
         """Whether the side showed the record as deleted."""
@@ -284,19 +289,19 @@ class Archived:
             f"FROM {self.relation(table)} AS r"
         )
         query += f" LEFT JOIN {self.relation(f'base_{entity}')} AS b ON b.{side}_key = r.key"
-        found = self.sql.execute(f"{query} WHERE NOT r.deleted ORDER BY r.key")
-        while rows := found.fetchmany(_BATCH):
+        cursor = self.sql.execute(f"{query} WHERE NOT r.deleted ORDER BY r.key")
+        while rows := cursor.fetchmany(_BATCH):
             for link_id, key, parent, modified, *values in rows:
                 raw = dict(zip(natives, values, strict=True))
                 yield link_id, Kept(str(key), parent, modified, raw)
 
-    def covers(self, entity: Entity, side: Side, parent: str, *, kept: str = "") -> bool:
+    def covers(self, entity: Entity, side: Side, parent: str, *, prefix: str = "") -> bool:
         """Whether the snapshot speaks of what hangs on a contact.
 
         It was whole, or that contact was looked at.
         """
-        table, snapshot = f"cover_{kept}{entity}_{side}", self.snapshot(entity, side)
-        if not kept and snapshot is not None and snapshot.complete and not snapshot.partial:
+        table, snapshot = f"cover_{prefix}{entity}_{side}", self.snapshot(entity, side)
+        if not prefix and snapshot is not None and snapshot.complete and not snapshot.partial:
             return True
         if not self.has(table):
             return False
@@ -312,21 +317,23 @@ class Archived:
         if not self.has(table):
             return None
         query = f"SELECT link_id, {side.other}_key FROM {self.relation(table)} WHERE {side}_key = ?"
-        found = self.sql.execute(query, [key]).fetchall()
-        return (str(found[0][0]), str(found[0][1])) if found else None
+        rows = self.sql.execute(query, [key]).fetchall()
+        return (str(rows[0][0]), str(rows[0][1])) if rows else None
 
     def buried(
         self, mapping: Mapping, side: Side, entity: Entity, contact: str
     ) -> list[Buried] | None:
         """The tasks or notes that a contact had; None where the run did not read them."""
-        covering = [kept for kept in ("", "kept_") if self.covers(entity, side, contact, kept=kept)]
+        covering = [
+            prefix for prefix in ("", "kept_") if self.covers(entity, side, contact, prefix=prefix)
+        ]
         if not covering:
             return None
-        found = []
-        for one in self.records(entity, side, column="parent", equals=contact, kept=covering[0]):
+        children = []
+        for one in self.records(entity, side, column="parent", equals=contact, prefix=covering[0]):
             link_id, other = self.link_of(entity, side, one.key) or (None, None)
-            found.append(Buried(one.key, one.cells(mapping[entity], side), link_id, other))
-        return found
+            children.append(Buried(one.key, one.cells(mapping[entity], side), link_id, other))
+        return children
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from reconcile.values.person import WORD, Key, Person
 
 _OF_SIDE = re.compile(r"(raw|cover|proven)(?:_kept)?_([a-z]+)_(app|ghl)")
 _OF_ENTITY = re.compile(r"(?:base|basecell|judged|difference)_([a-z]+)")
-_TOLD = ("because", "detail", "reason")
+_SENTENCES = ("because", "detail", "reason")
 _NAMING = "kind IN ('ambiguous', 'duplicate', 'refused', 'suggested')"
 """Questions whose values name other records, and hold no value of theirs."""
 
@@ -29,7 +29,7 @@ class Cut:
 
     files: tuple[str, ...] = ()
     gone: int = 0
-    told: int = 0
+    rewritten: int = 0
 
 
 class Tables:
@@ -47,7 +47,7 @@ class Tables:
 
     def contacts(self, email: str) -> set[Key]:
         """The contacts that a side showed with that email."""
-        found: set[Key] = set()
+        contacts: set[Key] = set()
         for side in Side:
             table = f"raw_{OWNER}_{side}"
             columns = [name for name in self._columns(table) if re.fullmatch(r"r\d+", name)]
@@ -55,8 +55,8 @@ class Tables:
             if columns:
                 query = f"SELECT key FROM {self._from(table)} WHERE {holds}"
                 rows = self.sql.execute(query, [email] * len(columns)).fetchall()
-                found |= {(OWNER.value, side.value, str(key)) for (key,) in rows}
-        return found
+                contacts |= {(OWNER.value, side.value, str(key)) for (key,) in rows}
+        return contacts
 
     def has(self, key: Key) -> bool:
         """Whether the archive has a record of that key."""
@@ -69,7 +69,7 @@ class Tables:
         return bool(many)
 
     def linked(self, person: Person) -> set[tuple[str, str, str]]:
-        """(link_id, app key, GHL key) of contacts that were linked under a key or link of theirs."""
+        """(link_id, app key, GHL key) of contacts linked under a key or link of theirs."""
         table = f"base_{OWNER}"
         if not self._columns(table):
             return set()
@@ -143,7 +143,7 @@ class Tables:
 
     def cut(self, person: Person, *, really: bool) -> Cut:
         """Write each file again that has something of theirs, or say only which has."""
-        files, gone, told = [], 0, 0
+        files, gone, rewritten = [], 0, 0
         for path in sorted(self.folder.glob("*.parquet")):
             columns = self._columns(path.stem)
             which = self._gone(path.stem, columns, person)
@@ -157,10 +157,10 @@ class Tables:
             if not rows and not changed:
                 continue
             files.append(path.name)
-            gone, told = gone + int(rows), told + int(changed)
+            gone, rewritten = gone + int(rows), rewritten + int(changed)
             if really:
                 self._write(path, source, which, otherwise)
-        return Cut(tuple(files), gone, told)
+        return Cut(tuple(files), gone, rewritten)
 
     def _write(self, path: Path, source: str, which: str, otherwise: Mapping[str, str]) -> None:
         put = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in otherwise.items())
@@ -207,21 +207,21 @@ class Tables:
 
     def _otherwise(self, table: str, columns: Iterable[str], person: Person) -> dict[str, str]:
         """SQL by column for what a row that stays says instead."""
-        there = [name for name in columns if name in _TOLD]
-        told = {name: _wordless(quoted(name), person) for name in there}
+        there = [name for name in columns if name in _SENTENCES]
+        replacements = {name: _wordless(quoted(name), person) for name in there}
         if table == "hold":
             keys = sorted({key for _, _, key in person.keys})
             links = _in(f"link:{key}" for key in keys)
             options = f"list_transform(options, lambda o: CASE WHEN o IN {links} "
-            told["options"] = options + f"THEN 'link:{WORD}' ELSE o END)"
+            replacements["options"] = options + f"THEN 'link:{WORD}' ELSE o END)"
             named = _without('"values"::VARCHAR', [f'"{key}"' for key in keys], f'"{WORD}"')
-            told["values"] = f'CASE WHEN {_NAMING} THEN {named}::JSON ELSE "values" END'
+            replacements["values"] = f'CASE WHEN {_NAMING} THEN {named}::JSON ELSE "values" END'
         if _OF_ENTITY.fullmatch(table) and "other_key" in columns:
             keys = sorted({key for entity, _, key in person.keys if entity == OWNER.value})
-            told["other_key"] = (
+            replacements["other_key"] = (
                 f"CASE WHEN other_key IN {_in(keys)} THEN '{WORD}' ELSE other_key END"
             )
-        return told
+        return replacements
 
 
 def _by_key(entity: str, there: set[str], person: Person) -> list[str]:
@@ -252,24 +252,24 @@ def _in(names: Iterable[str]) -> str:
 
 
 def _without(column: str, texts: Iterable[str], word: str = WORD) -> str:
-    told = column
+    expression = column
     for text in texts:
-        told = f"replace({told}, {literal(text)}, {literal(word)})"
-    return told
+        expression = f"replace({expression}, {literal(text)}, {literal(word)})"
+    return expression
 
 
 def _wordless(column: str, person: Person) -> str:
     """SQL for a text without their words, and without their long keys where one stands alone."""
-    told = _without(column, person.texts())
+    expression = _without(column, person.texts())
     for key in person.long_keys():
         alone = literal(rf"\b{re.escape(key)}\b")
-        told = f"regexp_replace({told}, {alone}, '{WORD}', 'g')"
-    return told
+        expression = f"regexp_replace({expression}, {alone}, '{WORD}', 'g')"
+    return expression
 
 
 def _differs(otherwise: Mapping[str, str]) -> str:
     tests = (
-        f"({told})::VARCHAR IS DISTINCT FROM {quoted(name)}::VARCHAR"
-        for name, told in otherwise.items()
+        f"({expression})::VARCHAR IS DISTINCT FROM {quoted(name)}::VARCHAR"
+        for name, expression in otherwise.items()
     )
     return " OR ".join(tests) or "false"

@@ -94,9 +94,9 @@ def formula(text: str) -> SqlFormula:
         raise FormulaError(
             "it names no column", 'Write constant = "…" for a value that is always the same.'
         )
-    found = SqlFormula(text, names)
-    _try(found)
-    return found
+    expression = SqlFormula(text, names)
+    _try(expression)
+    return expression
 
 
 def _parsed(text: str) -> Node:
@@ -196,12 +196,12 @@ def _written(expression: Node) -> str:
     return str(row[0] if row else "").removeprefix("SELECT ")
 
 
-def _try(found: SqlFormula) -> None:
+def _try(expression: SqlFormula) -> None:
     """Raise FormulaError where types or arguments do not fit: every column is a text, or blank."""
     import duckdb
 
     try:
-        _value(found, (None,) * len(found.names))
+        _value(expression, (None,) * len(expression.names))
     except duckdb.Error as error:
         what = str(error).partition("\n")[0]
         remedy = "Each column is a text: write TRY_CAST(column AS DOUBLE) to calculate with it."
@@ -209,18 +209,18 @@ def _try(found: SqlFormula) -> None:
 
 
 @lru_cache(maxsize=10_000)
-def _value(found: SqlFormula, raws: tuple[Raw, ...]) -> Raw:
-    statement = _statement(found)
+def _value(expression: SqlFormula, raws: tuple[Raw, ...]) -> Raw:
+    statement = _statement(expression)
     with _LOCK:
         row = _database().execute(statement, raws).fetchone()
     return None if row is None or row[0] is None else str(row[0])
 
 
 @cache
-def _statement(found: SqlFormula) -> str:
-    columns = [quoted(f"c{at}") for at, _ in enumerate(found.names)]
+def _statement(expression: SqlFormula) -> str:
+    columns = [quoted(f"c{at}") for at, _ in enumerate(expression.names)]
     given = ", ".join(f"?::VARCHAR AS {column}" for column in columns)
-    return f"SELECT {found.sql(columns)} FROM (SELECT {given})"
+    return f"SELECT {expression.sql(columns)} FROM (SELECT {given})"
 
 
 _LOCK = Lock()

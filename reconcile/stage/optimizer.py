@@ -1,4 +1,4 @@
-"""What a small run leaves out of DuckDB's optimizer, as to plan its statements is most of its work."""
+"""What a small run leaves out of DuckDB's optimizer: planning is most of such a run's work."""
 
 from functools import cache
 
@@ -11,6 +11,6 @@ _NEEDED = frozenset({"deliminator", "filter_pushdown"})
 @cache
 def dispensable() -> str:
     """The names of DuckDB's setting `disabled_optimizers`: all that there are but those needed."""
-    with confined() as asked:
-        parts = asked.execute("SELECT name FROM duckdb_optimizers()").fetchall()
+    with confined() as sql:
+        parts = sql.execute("SELECT name FROM duckdb_optimizers()").fetchall()
     return ",".join(sorted({str(name) for (name,) in parts} - _NEEDED))

@@ -66,13 +66,13 @@ def _lookups(paths: Iterable[JsonPath]) -> dict[tuple[str, str], list[str]]:
 
     Each list is parsed once a row.
     """
-    found: dict[tuple[str, str], list[str]] = {}
+    lookups: dict[tuple[str, str], list[str]] = {}
     for path in paths:
         match path:
             case (str(top), Item(where), str(member)):
-                members = found.setdefault((top, where), [])
+                members = lookups.setdefault((top, where), [])
                 members += [member] if member not in (*members, where) else []
-    return found
+    return lookups
 
 
 def _listed(top: str, where: str) -> str:

@@ -1,4 +1,4 @@
-"""What one side handed over, as it lies on disk before it is loaded, and how much of it is taken."""
+"""What one side handed over, as it lies on disk before it is loaded, and how much is taken."""
 
 from __future__ import annotations
 

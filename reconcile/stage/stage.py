@@ -98,8 +98,8 @@ class Stage:
         """The snapshots that an earlier process staged in this file."""
         self.run("CREATE TABLE IF NOT EXISTS stage.snapshot (line VARCHAR)")
         lines = self.rows("SELECT line FROM snapshot")
-        found = [snapshot_from(json.loads(str(text))) for (text,) in lines]
-        return {(snapshot.entity, snapshot.side): snapshot for snapshot in found}
+        snapshots = [snapshot_from(json.loads(str(text))) for (text,) in lines]
+        return {(snapshot.entity, snapshot.side): snapshot for snapshot in snapshots}
 
     def _remember(self, snapshot: Snapshot) -> None:
         self.snapshots[snapshot.entity, snapshot.side] = snapshot
@@ -278,11 +278,11 @@ class Stage:
 
     def let_go(self) -> None:
         """Give back the memory of the file's pages, once they are not looked through again."""
-        (kept,) = self.one(
+        (memory,) = self.one(
             "SELECT sum(memory_usage_bytes) FILTER (tag <> 'BASE_TABLE') FROM duckdb_memory()"
         )
         self.sql.execute(
-            f"SET memory_limit = '{int(str(kept)) + _ROOM}B'"
+            f"SET memory_limit = '{int(str(memory)) + _ROOM}B'"
         )  # more than this has to go
         self.sql.execute(f"SET memory_limit = {literal(self.memory_limit)}")
 
@@ -460,11 +460,11 @@ class Stage:
         return why + ([f"{twice} keys came more than once"] if twice else [])
 
     def refresh(
-        self, mapped: EntityMap, side: Side, found: Iterable[tuple[str, Record | None]]
+        self, mapped: EntityMap, side: Side, records: Iterable[tuple[str, Record | None]]
     ) -> None:
         """Put what was read by key in place of what a bulk read showed; None takes the row out."""
         table, natives = f"raw_{mapped.entity}_{side}", mapped.native(side)
-        pairs = list(found)
+        pairs = list(records)
         flat = [[key, record is None, *_flat(record, natives)] for key, record in pairs]
         columns = [
             "key",
@@ -479,7 +479,7 @@ class Stage:
             (name, "BOOLEAN" if name in ("gone", "deleted") else "VARCHAR") for name in columns
         ]
         self.fill("refreshed", types, [flat])
-        kept = ", ".join(columns[2:])
+        values = ", ".join(columns[2:])
         again = f"FROM {table} r WHERE key IN (SELECT key FROM refreshed)"
         known = f"blur_{mapped.entity}_{side}" if mapped.blurred() else None
         if known:
@@ -487,7 +487,7 @@ class Stage:
         self.run(f"DELETE FROM {table} WHERE key IN (SELECT key FROM refreshed)")
         self.run(f"INSERT INTO proven_{mapped.entity}_{side} SELECT key FROM refreshed")
         self.run(
-            f"INSERT INTO {table} SELECT key, {kept}, {digest(len(natives))} AS digest "
+            f"INSERT INTO {table} SELECT key, {values}, {digest(len(natives))} AS digest "
             "FROM refreshed WHERE NOT gone"
         )
         if known:

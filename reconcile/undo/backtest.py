@@ -170,14 +170,14 @@ def _keys(archived: Archived, table: str) -> str:
 
 
 def _snapshot(archived: Archived, entity: Entity, side: Side) -> Snapshot:
-    found = archived.snapshot(entity, side)
-    return found or Snapshot(
+    snapshot = archived.snapshot(entity, side)
+    return snapshot or Snapshot(
         entity, side, 0, complete=False, taken_at="", fingerprint="", why_incomplete="not archived"
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Question:
     """A question of that run, as the ledger keeps one."""
 
     hold_id: str
@@ -195,7 +195,7 @@ class _Then:
     digest_kind: str
     codecs: str
     taken: tuple[Decision, ...]
-    asked: tuple[_Asked, ...]
+    questions: tuple[_Question, ...]
 
     def state(self) -> PairState:
         return PairState(
@@ -209,8 +209,8 @@ class _Then:
         """None: what the baseline was is put together from that run's archive."""
         return iter(())
 
-    def holds(self, *, only_open: bool = True) -> list[_Asked]:
-        return [each for each in self.asked if each.open or not only_open]
+    def holds(self, *, only_open: bool = True) -> list[_Question]:
+        return [each for each in self.questions if each.open or not only_open]
 
 
 def _compare(stage: Stage, archived: Archived, mapping: Mapping, *, flapping: int) -> None:
@@ -248,7 +248,7 @@ def _decisions(archived: Archived) -> Iterator[Decision]:
             yield Decision(hold_id, choice, values_digest, by, "", reason)
 
 
-def _questions(archived: Archived, taken: Sequence[Decision]) -> Iterator[_Asked]:
+def _questions(archived: Archived, taken: Sequence[Decision]) -> Iterator[_Question]:
     if archived.has("hold"):
         answers = {decision.hold_id: decision.choice for decision in taken}
         columns = 'hold_id, values_digest, side, subject, because, "values"'
@@ -258,7 +258,7 @@ def _questions(archived: Archived, taken: Sequence[Decision]) -> Iterator[_Asked
         ).fetchall():
             body = {"side": side, "subject": subject, "because": because}
             body["values"] = json.loads(values)
-            yield _Asked(hold_id, digest, line(body), answers.get(hold_id))
+            yield _Question(hold_id, digest, line(body), answers.get(hold_id))
 
 
 def _make_baseline(stage: Stage, archived: Archived, mapped: EntityMap) -> None:

@@ -21,6 +21,6 @@ def noes_across(operation: Operation, cells: Cells, mapped: EntityMap, read: Rea
         return {}
     other = operation.side.other
     record = read(other, operation.entity, operation.source_key, None)
-    held = mapped.decode(record, other) if record else {}
-    denied = [name for name in mapped.consents if name in cells and held.get(name) in NOES]
+    current = mapped.decode(record, other) if record else {}
+    denied = [name for name in mapped.consents if name in cells and current.get(name) in NOES]
     return dict.fromkeys(denied, DENIED)

@@ -28,7 +28,7 @@ def raw_text(value: Json) -> Raw:
     if value is None or isinstance(value, str):
         return value and whole(value)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _ESCAPE.sub(lambda found: found[0][:2] + found[0][2:].upper(), text)
+    return _ESCAPE.sub(lambda match: match[0][:2] + match[0][2:].upper(), text)
 
 
 _ESCAPE = re.compile(

@@ -409,8 +409,8 @@ class Labels(Codec):
     def fault(self, cell: Cell) -> str | None:
         if cell is None or (len(cell) <= LONGEST_WORD and cell.isascii()):
             return None
-        found = (beyond(word, LONGEST_WORD) for word in json.loads(cell))
-        return next((f"a set with a word that is {why}" for why in found if why), None)
+        reasons = (beyond(word, LONGEST_WORD) for word in json.loads(cell))
+        return next((f"a set with a word that is {why}" for why in reasons if why), None)
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
         return (json.loads(cell) if cell else [],) * arity
@@ -480,7 +480,7 @@ def codec_named(
     says: str | None = None,
 ) -> Codec:
     """The codec a pair file calls `name`. Raises KeyError with the known names for any other."""
-    made: dict[str, Codec] = {
+    codecs: dict[str, Codec] = {
         "text": Text(),
         "name": Name(),
         "email": Email(),
@@ -497,7 +497,7 @@ def codec_named(
         "set": Labels(folded=False, name="set"),
         "html": RichText(),
     }
-    return made[name]
+    return codecs[name]
 
 
 CODECS = (

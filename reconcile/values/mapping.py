@@ -290,8 +290,8 @@ class Mapping:
         """By which the values that name records of this kind know them."""
         codecs = [field.codec for mapped in self.entities for field in mapped.fields]
         linked = [codec for codec in codecs if isinstance(codec, Linked)]
-        found = [codec.directory for codec in linked if codec.entity is entity]
-        return [directory for directory in found if directory is not None]
+        directories = [codec.directory for codec in linked if codec.entity is entity]
+        return [directory for directory in directories if directory is not None]
 
     def people(self) -> list[EntityMap]:
         """The maps of the kinds that are people."""
@@ -316,8 +316,8 @@ class Mapping:
 
 def _canonical(codec: Codec) -> list[object]:
     """All that says what a codec makes canonical."""
-    told = [codec.learned] if codec.learned else []
-    return [plain(codec), codec.revision, *told]
+    learned = [codec.learned] if codec.learned else []
+    return [plain(codec), codec.revision, *learned]
 
 
 def plain(value: object) -> object:

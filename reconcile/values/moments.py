@@ -46,8 +46,8 @@ def date_of(text: str, side: Side) -> date:
     if _WHOLE.fullmatch(text):
         return _date_of_number(text, side)
     for form in _FORMS:
-        if found := form.fullmatch(text):
-            return date(int(found["y"]), int(found["m"]), int(found["d"]))
+        if match := form.fullmatch(text):
+            return date(int(match["y"]), int(match["m"]), int(match["d"]))
     raise ValueError(text)
 
 

@@ -74,12 +74,12 @@ class CommaNumber(Number):
         text = clean(raws)
         if side is Side.GHL or beyond(text):
             return Number.decode(self, raws, side)
-        found = _COMMA.fullmatch(text.replace("\u00a0", " ").replace("\u202f", " "))
-        if found is None:
+        match = _COMMA.fullmatch(text.replace("\u00a0", " ").replace("\u202f", " "))
+        if match is None:
             # 1.50 among numbers with a comma may be one and a half or 150: it is no number until
             # somebody says.
             return f"{text} (point or comma?)" if self._parse(text) is not None else text or None
-        sign, thousands, decimals = found.groups()
+        sign, thousands, decimals = match.groups()
         plain_text = f"{sign}{re.sub('[^0-9]', '', thousands)}.{decimals or ''}"
         if self._parse(plain_text) is None:
             return text

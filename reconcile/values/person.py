@@ -208,9 +208,9 @@ class Wiped:
 
     def sentence(self, text: str) -> str:
         """A sentence without their texts and keys."""
-        told = self._named.sub(rf"\1 {WORD}", self._texts.sub(WORD, text))
-        self.changed += told != text
-        return told
+        redacted = self._named.sub(rf"\1 {WORD}", self._texts.sub(WORD, text))
+        self.changed += redacted != text
+        return redacted
 
     def _place(self, node: Map[str, Any], entity: str, side: str | None) -> tuple[str, str | None]:
         """The kind and side that an object says, else those of what it stands in."""

@@ -302,11 +302,11 @@ def _both_moved(rule: Rule, situation: Situation) -> Verdict:
             "changed on both sides; what either holds is kept",
         )
     if rule.blank is Blank.KEEP and situation.app_blank != situation.ghl_blank:
-        kept = Side.GHL if situation.app_blank else Side.APP
+        side = Side.GHL if situation.app_blank else Side.APP
         return Agree(
-            kept,
+            side,
             (
-                f"cleared in {kept.other.label}, changed in {kept.label}; "
+                f"cleared in {side.other.label}, changed in {side.label}; "
                 "a blank does not clear a value"
             ),
         )

@@ -60,7 +60,7 @@ def test_copy_holds_what_the_ledger_holds(world: World, stage: Stage) -> None:
     assert len(list(_kept(world).glob("contact-*.parquet"))) == 1
     load_base(stage, world.ledger, Entity.CONTACT)
     truth = stage.rows(ROWS)
-    load_base(stage, world.ledger, Entity.CONTACT, kept=_kept(world))
+    load_base(stage, world.ledger, Entity.CONTACT, folder=_kept(world))
     assert stage.rows(ROWS) == truth
     assert len(truth) == 2
 
@@ -70,7 +70,7 @@ def test_copy_of_an_earlier_state_is_not_used(world: World, stage: Stage) -> Non
     keep_base(stage, world.ledger, [Entity.CONTACT], _kept(world))
     world.app.put(Entity.CONTACT, {"first_name": "Cid", "email": "cid@example.com"})
     world.run()
-    load_base(stage, world.ledger, Entity.CONTACT, kept=_kept(world))
+    load_base(stage, world.ledger, Entity.CONTACT, folder=_kept(world))
     assert len(stage.rows(ROWS)) == 3
 
 
@@ -83,7 +83,7 @@ def test_broken_copy_is_not_used(world: World, stage: Stage) -> None:
     )
     for content in (b"not parquet", Path(f"{path}.less").read_bytes()):
         path.write_bytes(content)
-        load_base(stage, world.ledger, Entity.CONTACT, kept=_kept(world))
+        load_base(stage, world.ledger, Entity.CONTACT, folder=_kept(world))
         assert len(stage.rows(ROWS)) == 2
 
 
@@ -100,7 +100,7 @@ def test_state_without_a_name_is_not_copied(world: World, stage: Stage) -> None:
     """Where two runs claim the present generation there is nothing to name a copy by: none is made, and none is used."""
     keep_base(stage, world.ledger, [Entity.CONTACT], _kept(world))
     _settle_as(world, world.ledger, "another")
-    load_base(stage, world.ledger, Entity.CONTACT, kept=_kept(world))
+    load_base(stage, world.ledger, Entity.CONTACT, folder=_kept(world))
     assert len(stage.rows(ROWS)) == 2
     keep_base(stage, world.ledger, [Entity.CONTACT], _kept(world))
     assert list(_kept(world).glob("*.parquet")) == []
