@@ -59,10 +59,10 @@ def frame(rows: Iterable[Row], columns: Mapping[str, str]) -> pd.DataFrame:
     """A frame of these columns with these dtypes; what a row does not have is missing in it."""
     import pandas as pd
 
-    found = pd.DataFrame(
+    table = pd.DataFrame(
         [{name: row.get(name) for name in columns} for row in rows], columns=list(columns)
     )
     for name, kind in columns.items():
         if kind == MOMENT:
-            found[name] = pd.to_datetime(found[name], utc=True, format="ISO8601")
-    return found.astype(dict(columns))
+            table[name] = pd.to_datetime(table[name], utc=True, format="ISO8601")
+    return table.astype(dict(columns))

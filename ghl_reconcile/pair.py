@@ -76,7 +76,7 @@ class Pair:
         only: Collection[str] = (),
         max_minutes: float | None = None,
     ) -> Result:
-        """Carry out the plan of that digest, exactly as it was shown; each record is looked at again.
+        """Carry out the plan of that digest as it was shown; each record is looked at again.
 
         `by` is who approves it, for the report. `only` is a part of it: words joined by dots, such
         as `contact.update`, `ghl.low`, or a record's key; the next plan has the rest again. `allow`
@@ -104,8 +104,9 @@ class Pair:
         """Plan and carry out within the limits: what a night does.
 
         `allow` names limits that the plan may go over: deletes, updates, creates, first-creates,
-        opt-ins, and others that a refusal names. `verify` is full (both sides are read again to prove that they agree), written (what was
-        written is read back) or none; None: as the pair file says. `by` is who is behind `allow`.
+        opt-ins, and others that a refusal names. `verify` is full (both sides are read again to
+        prove that they agree), written (what was written is read back) or none; None: as the pair
+        file says. `by` is who is behind `allow`.
 
         Raises Refused as `apply` does, and where the plan goes over a limit.
         """
@@ -154,8 +155,8 @@ class Pair:
         with self._ledger() as ledger:
             row = runs.find(ledger, run_id=run_id) if run_id is not None else None
             rows = runs.runs(ledger) if run_id is None else [row] if row else []
-            found = (self._kept(ledger, each.run_id) for each in rows)
-            result = next((each for each in found if each is not None), None)
+            results = (self._kept(ledger, each.run_id) for each in rows)
+            result = next((each for each in results if each is not None), None)
         if result is None:
             from reconcile.errors import StateError
 

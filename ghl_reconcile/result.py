@@ -41,12 +41,12 @@ class Result:
     @property
     def digest(self) -> str | None:
         """The plan's digest: what `Pair.apply` takes."""
-        found: str | None = self.document["provenance"]["plan_digest"]
-        return found
+        digest: str | None = self.document["provenance"]["plan_digest"]
+        return digest
 
     @property
     def agrees(self) -> bool:
-        """Whether both sides are known to agree in every mapped value, apart from declared rules."""
+        """Whether both sides are known to agree in every mapped value but for declared rules."""
         return bool(self.document["values"]["agree"])
 
     @property
@@ -95,10 +95,10 @@ class Result:
 
     @property
     def values(self) -> pd.DataFrame:
-        """One row for each value that is neither equal nor carried, the most urgent first, at most 5,000.
+        """One row for each value that is neither equal nor carried, the most urgent first.
 
-        `class` and `because` say why, `app` and `ghl` are what each side holds. A missing `field`
-        means every value of the record.
+        At most 5,000. `class` and `because` say why, `app` and `ghl` are what each side holds. A
+        missing `field` means every value of the record.
         """
         return frames.frame(self._listed(), frames.VALUES)
 
@@ -146,15 +146,15 @@ class Result:
             yield hold | plain | {"choices": [each["choice"] for each in hold["options"]]}
 
 
-def result_of(told: Told) -> Result:
+def result_of(report: Told) -> Result:
     """What a job came to, as the library tells it."""
-    document = told.document
-    page = told.paths.get("html")
+    document = report.document
+    page = report.paths.get("html")
     return Result(
         run_id=document["run_id"],
         job=document["job"],
-        state=told.state,
-        exit_code=told.exit_code,
+        state=report.state,
+        exit_code=report.exit_code,
         document=document,
         page=page if page is not None and page.exists() else None,
     )
