@@ -1,6 +1,6 @@
 """Whole nightly runs between a database and the sandbox: requests against the lower bound, processor time, memory.
 
-    python benchmarks/nightly.py [--contacts 100000] [--notes-budget 200]
+    python benchmarks/nightly.py [--contacts 100000] [--notes-budget 200] [--sweep weekly]
 
 A quarter of the contacts have a task and an opportunity, a tenth a note; there is a company for twenty of them. Three runs,
 each a process of its own: the first links both sides, the second finds no change, the third 1 % of each kind but notes
@@ -8,6 +8,10 @@ changed in the app, and 1 % tagged. The lower bound: location, custom fields, us
 contacts, per 100 tasks, opportunities and companies (the most that GHL documents together with a cursor that it says how
 to go on with), the notes budget, one per changed record, one per bulk tag batch of 100. Statements of the app's database are
 no requests. The sandbox has no rate limit here. The last line is one JSON object.
+
+With --sweep, contacts alone, and nights between two full readings: the bound is location, custom fields, users, GHL's count
+(4), one request per 500 contacts that changed in GHL since the night before, at least one, and for each contact changed in
+the app a look at it (`recheck = "always"`) and a write. A fourth night has 1 % of the contacts changed in GHL.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import sqlalchemy as sa
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,6 +104,41 @@ said = "body"
 """
 
 
+SPARSE_PAIR = """
+pair = "bench"
+store = "state"
+region = "US"
+sweep = "{sweep}"
+
+[app]
+connector = "sql"
+url = "sqlite:///app.db"
+
+[app.contact]
+table = "people"
+key = "id"
+modified_at = "updated_at"
+tags = {{ column = "tags", form = "json" }}
+
+[ghl]
+url = "{url}"
+location = "{location}"
+token = "env:BENCH_TOKEN"
+lag_seconds = 0
+tags_move_date = "yes"
+
+[contact]
+match = ["email"]
+
+[contact.fields]
+first_name = "firstName"
+last_name = "lastName"
+email = "email"
+company = "companyName"
+tags = "tags"
+"""
+
+
 def fill(folder: Path, scenario: Scenario) -> None:
     """The app's tables, with what the sandbox knows."""
     engine = sa.create_engine(f"sqlite:///{folder / 'app.db'}")
@@ -117,7 +157,7 @@ def fill(folder: Path, scenario: Scenario) -> None:
                 "Lovelace",
                 f"ada{n}@example.com",
                 None,
-                n % scenario.companies,
+                n % scenario.companies if scenario.companies else None,
                 '["customer"]',
                 "2026-01-01T00:00:00Z",
             )
@@ -132,7 +172,8 @@ def fill(folder: Path, scenario: Scenario) -> None:
         for table, columns in tables.items():
             connection.exec_driver_sql(f"CREATE TABLE {table} ({columns})")
             marks = ", ".join("?" * len(columns.split(",")))
-            connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({marks})", rows[table])
+            if rows[table]:
+                connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({marks})", rows[table])
     engine.dispose()
 
 
@@ -146,11 +187,12 @@ EDITS = {
 """1 % of each kind, and tags for another 1 % of contacts."""
 
 
-def change(folder: Path) -> dict[str, int]:
-    """Make the edits; returns how many of each."""
+def change(folder: Path, *which: str) -> dict[str, int]:
+    """Make the edits, or those of these names; returns how many of each."""
     engine = sa.create_engine(f"sqlite:///{folder / 'app.db'}")
+    edits = {name: EDITS[name] for name in which or EDITS}
     with engine.begin() as connection:
-        made = {name: connection.exec_driver_sql(edit).rowcount for name, edit in EDITS.items()}
+        made = {name: connection.exec_driver_sql(edit).rowcount for name, edit in edits.items()}
     engine.dispose()
     return made
 
@@ -196,16 +238,96 @@ def least(scenario: Scenario) -> int:
     return 4 + scenario.pages + sum(math.ceil(many / 100) for many in by_hundred)
 
 
+def change_ghl(folder: Path, url: str, share: int) -> int:
+    """Change each of so many contacts in GHL, as its users do; returns how many."""
+    ledger = sa.create_engine(f"sqlite:///{folder / 'state' / 'ledger.db'}")
+    with ledger.connect() as connection:
+        query = "SELECT ghl_key FROM link ORDER BY link_id"
+        keys = [str(key) for (key,) in connection.exec_driver_sql(query)]
+    ledger.dispose()
+    headers = {"Authorization": f"Bearer {TOKEN}", "Version": "2021-07-28"}
+    with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
+        for key in keys[::share]:
+            client.put(f"/contacts/{key}", json={"companyName": "Of GHL"}).raise_for_status()
+    return len(keys[::share])
+
+
+def sparse(many: int, sweep: str) -> None:
+    """Nights between two full readings, of contacts alone."""
+    scenario = Scenario("sparse", many, 1_000_000, 0.0)
+    nights: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as name, location(scenario) as url:
+        folder = Path(name)
+        fill(folder, scenario)
+        pair = SPARSE_PAIR.format(url=url, location=LOCATION, sweep=sweep)
+        (folder / "bench.toml").write_text(pair)
+        nights["first, reads all"] = measured(folder)
+        nights["no change"] = measured(folder)
+        made = change(folder, "contacts", "tagged")
+        nights["1 % of the app"] = measured(folder)
+        nights["after it"] = measured(folder)
+        in_ghl = change_ghl(folder, url, 100)
+        nights["1 % of GHL"] = measured(folder)
+    writes = made["contacts"] + math.ceil(made["tagged"] / 100)
+    assert nights["no change"]["writes"] == 0, nights
+    assert nights["1 % of the app"]["writes"] == sum(made.values()), (made, nights)
+    assert nights["after it"]["writes"] == 0, nights
+    assert nights["1 % of GHL"]["writes"] == in_ghl, (in_ghl, nights)
+    # These nights are minutes apart, and each reads what changed in the ten minutes before the last one, too.
+    pages = math.ceil((in_ghl + sum(made.values())) / 500)
+    bounds = {
+        "first, reads all": 3 + scenario.pages,
+        "no change": 5,
+        "1 % of the app": 5 + made["contacts"] + writes,
+        "after it": 4 + math.ceil(sum(made.values()) / 500),
+        "1 % of GHL": 4 + pages,
+    }
+    show(nights, bounds)
+    changed = nights["1 % of the app"]
+    told = {
+        "contacts": many,
+        "sweep": sweep,
+        "requests": nights["no change"]["requests"],
+        "requests_vs_lower_bound": round(changed["requests"] / bounds["1 % of the app"], 4),
+        "requests_vs_lower_bound_ghl": round(
+            nights["1 % of GHL"]["requests"] / bounds["1 % of GHL"], 4
+        ),
+        "requests_vs_writes_without_looks": round(changed["requests"] / (5 + writes), 4),
+        "cpu_seconds": round(nights["no change"]["cpu"], 2),
+        "cpu_seconds_changed": round(changed["cpu"], 2),
+        "cpu_seconds_sweep": round(nights["first, reads all"]["cpu"], 2),
+        "peak_mb": round(max(found["peak_mb"] for found in nights.values()), 1),
+    }
+    print(json.dumps(told))
+
+
+def show(nights: dict[str, dict[str, Any]], bounds: dict[str, int]) -> None:
+    """What each night took, as a table."""
+    print(
+        f"{'night':<17}{'requests':>9}{'bound':>7}{'writes':>8}{'seconds':>9}{'cpu':>8}{'peak MB':>9}  requests by endpoint"
+    )
+    for night, found in nights.items():
+        listed = ", ".join(f"{name} {many}" for name, many in sorted(found["endpoints"].items()))
+        print(
+            f"{night:<17}{found['requests']:>9}{bounds[night]:>7}{found['writes']:>8}{found['seconds']:>9.1f}"
+            f"{found['cpu']:>8.1f}{found['peak_mb']:>9.0f}  {listed}"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--contacts", type=int, default=100_000)
     parser.add_argument("--notes-budget", type=int, default=200)
+    parser.add_argument("--sweep", choices=["nightly", "weekly"], default="nightly")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.folder:
         print(json.dumps(run_once(chosen.folder)))
+        return
+    if chosen.sweep != "nightly":
+        sparse(chosen.contacts, chosen.sweep)
         return
     many, nights = chosen.contacts, {}
     scenario = Scenario(
@@ -238,15 +360,7 @@ def main() -> None:
         "no change": bound,
         "1 % changed": bound + sum(made.values()) + math.ceil(tagged / 100),
     }
-    print(
-        f"{'night':<14}{'requests':>9}{'bound':>7}{'writes':>8}{'seconds':>9}{'cpu':>8}{'peak MB':>9}  requests by endpoint"
-    )
-    for night, found in nights.items():
-        listed = ", ".join(f"{name} {many}" for name, many in sorted(found["endpoints"].items()))
-        print(
-            f"{night:<14}{found['requests']:>9}{bounds[night]:>7}{found['writes']:>8}{found['seconds']:>9.1f}"
-            f"{found['cpu']:>8.1f}{found['peak_mb']:>9.0f}  {listed}"
-        )
+    show(nights, bounds)
     ratios = {night: round(nights[night]["requests"] / bounds[night], 4) for night in nights}
     print(
         json.dumps(

@@ -40,7 +40,7 @@ from reconcile.values.mapping import Mapping as PairMapping
 
 if TYPE_CHECKING:
     from flows.config import Pair
-    from flows.scope import Named, Sought
+    from flows.scope import Former, Named, Sought
     from reconcile.apply.verify import Residual
 
 log = logging.getLogger("flows.run")
@@ -136,6 +136,8 @@ class Course:
     """The digest of the plan that was taken over as a person approved it."""
     steps: list[Began] = field(default_factory=list)
     """Which steps began, and when: the second look at both sides goes on with the same list."""
+    former: Former | None = None
+    """Whose reading stands for the contacts of GHL that did not change since."""
     nowhere: tuple[Named, ...] = ()
     """What was named, and is known neither to its side nor to the ledger."""
 

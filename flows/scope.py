@@ -1,8 +1,9 @@
-"""What a run is about where it is not about everything: the records that a trigger names."""
+"""What a run is about where it is not about everything, and what it need not read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from reconcile.errors import StateError
 from reconcile.model import Entity, Side
@@ -45,6 +46,21 @@ class Sought:
         """
         named: tuple[str, ...] = getattr(self, f"{side}_{entity.plural}", ())
         return named
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """An earlier run's reading of GHL's contacts, for those that did not change since.
+
+    `archived` is the file of their rows, `taken_at` when they were read or known to be unchanged,
+    and `as_of` when all of them were last read. `columns` and `digests` say what the rows hold.
+    """
+
+    archived: Path
+    taken_at: str
+    as_of: str
+    columns: tuple[str, ...]
+    digests: str
 
 
 Named = tuple[Entity, Side, str]

@@ -98,7 +98,8 @@ class Snapshot:
     """What one side held of one entity when it was read, with the proof whether that is all of it.
 
     `fingerprint` names the content, whatever the order of the rows. A `partial` snapshot speaks
-    only of what it covers.
+    only of what it covers. Where `as_of` is set, everybody is in it all the same: `not_read` of its
+    rows are as an earlier run read them, and all was last read whole at `as_of`.
     """
 
     entity: Entity
@@ -111,6 +112,13 @@ class Snapshot:
     reported_total: int | None = None
     partial: bool = False
     quarantined: tuple[str, ...] = ()
+    as_of: str = ""
+    not_read: int = 0
+
+    @property
+    def everybody(self) -> bool:
+        """Whether every record is in it, read now or as an earlier run read it."""
+        return self.complete and (not self.partial or bool(self.as_of))
 
 
 FREES = 1

@@ -355,6 +355,15 @@ class Agenda:
 
 
 @runtime_checkable
+class Counts(Protocol):
+    """What a side can tell of how many records it has, without reading them."""
+
+    def count(self, entity: Entity) -> int | None:
+        """The side's own count of all of them; None where it gives none."""
+        ...
+
+
+@runtime_checkable
 class ShowsWhole(Protocol):
     """What a side can show of a record beyond the fields in use, to see what changes by itself."""
 

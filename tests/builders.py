@@ -16,7 +16,7 @@ from connectors.memory import MemoryConnector, Ticks, Vices
 from flows.config.form import ApplyForm
 from flows.run import Options, Run
 from flows.state.stores import links_folder
-from flows.steps import steps
+from flows.steps import steps, sweeps
 from reconcile.apply.apply import chunks
 from reconcile.apply.settle import Settlement
 from reconcile.apply.verify import Residual
@@ -28,6 +28,7 @@ from reconcile.model import Cell, Entity, Hold, Operation, OpKind, Outcome, Side
 from reconcile.plan import planfile
 from reconcile.plan.plan import Plan
 from reconcile.ports import Json, Record, Reply, Write
+from reconcile.stage import archive
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import (
     Bool,
@@ -280,6 +281,8 @@ class World:
     identity: Mapping[Side, str] = field(default_factory=dict)
     chunk: int = 200
     config_digest: str = "c"
+    sweep: int | None = None
+    """After so many days all of GHL is read; then each run also leaves an archive."""
 
     def __post_init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="world-"))
@@ -383,6 +386,8 @@ class World:
         pair = SimpleNamespace(
             name="p",
             store=str(self.folder),
+            mapping=self.mapping,
+            sweep=self.sweep,
             limits=dict(self.limits),
             config_digest=self.config_digest,
             apply=SimpleNamespace(recheck=self.recheck, max_minutes=None, chunk=self.chunk),
@@ -390,6 +395,8 @@ class World:
                 notes_budget=self.notes_budget,
                 appointments_budget=self.appointments_budget,
                 url="memory:",
+                business_ids=[],
+                tags_move_date="yes",
             ),
             verify=SimpleNamespace(mode="written"),
             alerts=SimpleNamespace(failed_share=1.0, count_deviation=1.0),
@@ -412,11 +419,14 @@ class World:
         """The reading half of the job: everything up to the plan."""
         runs.start(self.ledger, run.run_id, "nightly", at=self.clock())
         steps.recover(run)
+        sweeps.find_former(run)
         steps.stage(run, steps.extract(run))
+        sweeps.complete(run)
         steps.sweep_notes(run)
         steps.link(run)
         steps.canary(run)
         steps.diff(run)
+        sweeps.look_for_new(run)
         return steps.make_plan(run)
 
     def run(
@@ -456,6 +466,8 @@ class World:
         steps.resolve_doubts(run)
         settlement = steps.settle_run(run)
         steps.read_back(run)
+        if self.sweep:
+            archive.store(run.stage, run.mapping, run.folder)
         outcomes = tuple(outcome for _, outcome in run.journal.entries())
         return replace(
             result, outcomes=outcomes, residuals=tuple(run.course.residuals), settlement=settlement

@@ -217,6 +217,12 @@ class GhlConnector:
             return reader.located(entity, scope)
         return reader.contacts(scope)
 
+    def count(self, entity: Entity) -> int | None:
+        """GHL's own count of the location's contacts, by the search; None of anything else."""
+        if entity is not OWNER or self.settings.business_ids:
+            return None
+        return contacts.search(self.api, page_size=1).total
+
     def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
         """The record by GET, past the search index; None where it is gone.
 

@@ -177,6 +177,11 @@ class MemoryConnector:
         yield from self._pages(records, covered)
         yield Proof(complete=not why, why_incomplete=why, reported_total=total, partial=partial)
 
+    def count(self, entity: Entity) -> int | None:
+        """How many records the index shows."""
+        self._requests += 1
+        return sum(1 for _ in self._indexed(entity))
+
     def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
         """The record as it is now, past the lag."""
         self._requests += 1

@@ -305,6 +305,11 @@ class PairForm(_MappedForm):
     limits: LimitsForm = Field(
         default_factory=LimitsForm, description="what one run may do unasked"
     )
+    sweep: Literal["nightly", "weekly"] | Annotated[int, Field(ge=1, le=31)] = Field(
+        default="nightly",
+        description="how often a night reads all contacts of GHL, in days; between, it reads those "
+        "that changed",
+    )
     verify: VerifyForm = VerifyForm()
     apply: ApplyForm = ApplyForm()
     alerts: AlertsForm = AlertsForm()

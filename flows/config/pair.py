@@ -10,7 +10,7 @@ from collections.abc import Mapping as Map
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
@@ -58,6 +58,7 @@ _NOT_IN_DIGEST = {
         "page_size",
         "task_page",
         "range_reads",
+        "tags_move_date",
         "tag_batch",
         *(kind.budget for kind in (*SWEPT, *Shown)),
         "daily_reserve",
@@ -100,6 +101,8 @@ class Pair:
     report_url: str | None = None
     metrics: Path | None = None
     limits: Map[str, Any] = field(default_factory=dict)
+    sweep: int | None = None
+    """After so many days a night reads all contacts of GHL; None: each night does."""
     verify: VerifyForm = field(default_factory=VerifyForm)
     apply: ApplyForm = field(default_factory=ApplyForm)
     alerts: AlertsForm = field(default_factory=AlertsForm)
@@ -277,11 +280,18 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
         report_url=form.report_url,
         metrics=_whole(form.metrics, resolver, ("metrics",)) if form.metrics is not None else None,
         limits=form.limits.model_dump(),
+        sweep=_days(form.sweep),
         verify=form.verify,
         apply=form.apply,
         alerts=_alerts(form.alerts, resolver),
         keep=form.keep,
     )
+
+
+def _days(sweep: Literal["nightly", "weekly"] | int) -> int | None:
+    if sweep == "nightly":
+        return None
+    return 7 if sweep == "weekly" else sweep
 
 
 def _ledger(form: PairForm, store: str, resolver: Resolver) -> SecretStr:

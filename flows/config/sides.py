@@ -360,6 +360,10 @@ class GhlForm(Part):
         strict=False,
         description="how long the search index may trail a write",
     )
+    tags_move_date: Literal["unknown", "yes", "no"] = Field(
+        default="unknown",
+        description="whether GHL dates a change of a contact's tags; see doctor --probe",
+    )
     clear_with: Literal["null", "empty"] = Field(
         default="null", description="what clears a field; see doctor --probe"
     )

@@ -17,6 +17,7 @@ from flows.doctor.fit import computed, fit, unstamped
 from flows.doctor.owners import owners
 from flows.doctor.pipelines import pipelines
 from flows.doctor.rehearsal import rehearsal
+from flows.doctor.sweep import sweep
 from flows.doctor.token import token
 from flows.wiring.wiring import connect
 from reconcile.errors import ConfigError, ConnectorError
@@ -53,6 +54,7 @@ def check(
         *machine.ledger(pair),
         *machine.receivers(pair),
         *_live(pair),
+        *sweep(pair),
     ]
     with ExitStack() as held:
         try:

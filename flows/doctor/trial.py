@@ -165,7 +165,8 @@ def _tag(subject: Subject) -> tuple[str, str]:
         lambda: tags.change(subject.api, subject.contact, [f" {subject.made.tag} "], change="add"),
     )
     stored = [str(tag) for tag in subject.now().get("tags") or []]
-    return f"{said}; it is stored {_form(stored, subject.made.tag)}", ""
+    answer = "no" if "not" in said else "yes"
+    return f"{said}; it is stored {_form(stored, subject.made.tag)}", f'tags_move_date = "{answer}"'
 
 
 def _form(stored: Iterable[str], sent: str) -> str:

@@ -79,7 +79,7 @@ def _records(whole: Mapping[str, Any]) -> list[Sample]:
     return [
         ({"entity": each["entity"], "side": each["side"]}, each["rows"])
         for each in whole["provenance"]["snapshots"]
-        if each["complete"] and not each["partial"]
+        if each["complete"] and (each["as_of"] or not each["partial"])
     ]
 
 

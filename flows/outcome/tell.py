@@ -267,7 +267,7 @@ def summary(whole: Mapping[str, Any]) -> dict[str, Any]:
     rows = {
         f"{each['entity']}.{each['side']}": each["rows"]
         for each in whole["provenance"]["snapshots"]
-        if each["complete"] and not each["partial"]
+        if each["complete"] and (each["as_of"] or not each["partial"])
     }
     brief = {name: whole[name] for name in names if name in whole} | {"rows": rows}
     if "usage" in whole:

@@ -48,9 +48,12 @@ def since(run: Run) -> dict[Side, str]:
             remedy="correct the clock; if it is right, do a full run: it starts the counting anew",
             code="CLOCK_BACK",
         )
-    return {
-        side: moment(datetime.fromisoformat(str(mark)) - OVERLAP) for side, mark in marks.items()
-    }
+    return {side: behind(str(mark)) for side, mark in marks.items()}
+
+
+def behind(mark: str) -> str:
+    """From when on a side is asked for what changed since a moment."""
+    return moment(datetime.fromisoformat(mark) - OVERLAP)
 
 
 def move(run: Run, connection: Connection) -> None:
@@ -59,7 +62,7 @@ def move(run: Run, connection: Connection) -> None:
         return
     for side in run.connectors:
         known = [known for (_, at), known in run.stage.snapshots.items() if at is side]
-        whole = [snapshot.taken_at for snapshot in known if not snapshot.partial]
+        whole = [each.taken_at for each in known if each.as_of or not each.partial]
         if all(snapshot.complete for snapshot in known) and (whole or run.sought):
             watermarks.put(
                 run.ledger, connection, side, run.started_at if run.sought else min(whole)

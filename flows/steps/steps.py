@@ -88,13 +88,21 @@ def extract(run: Run) -> list[Spool]:
 
 def _extract_side(run: Run, side: Side) -> list[Spool]:
     return [
-        _extract_one(run, mapped.entity, side, Scope())
+        extract_one(run, mapped.entity, side, _scope(run, mapped.entity, side))
         for mapped in run.mapping.entities
         if not (mapped.entity.spec.swept and side is Side.GHL)
     ]
 
 
-def _extract_one(run: Run, entity: Entity, side: Side, scope: Scope) -> Spool:
+def _scope(run: Run, entity: Entity, side: Side) -> Scope:
+    """All of it, but for contacts of GHL that an earlier run read, and that did not change."""
+    if entity is OWNER and side is Side.GHL and run.course.former is not None:
+        return Scope(since=marks.behind(run.course.former.taken_at))
+    return Scope()
+
+
+def extract_one(run: Run, entity: Entity, side: Side, scope: Scope) -> Spool:
+    """Read an entity of a side, or a part of it, onto disk."""
     began = run.clock()
     pages = _while_it_may(run, run.connectors[side].extract(entity, scope))
     pages = counting.counted(run, pages, entity, side, scope)
@@ -113,7 +121,7 @@ def _while_it_may(run: Run, pages: Iterator[Page | Proof]) -> Iterator[Page | Pr
 def stage(run: Run, spools: Sequence[Spool]) -> None:
     """Load what was read into DuckDB, beside the links and digests that the ledger remembers."""
     for spool in spools:
-        _stage_one(run, spool)
+        stage_one(run, spool)
     for mapped in run.mapping.entities:
         load_base(run.stage, run.ledger, mapped.entity, folder=_kept(run))
         differences.load(run.stage, run.ledger, mapped)
@@ -127,7 +135,8 @@ def _kept(run: Run) -> Path:
     return links_folder(run.folder)
 
 
-def _stage_one(run: Run, spool: Spool) -> None:
+def stage_one(run: Run, spool: Spool) -> None:
+    """Load what was read of an entity of a side, in place of what is staged."""
     entity, side, spooled = spool
     snapshot = run.stage.load(
         run.mapping[entity], side, run.connectors[side].shape(entity), spooled
@@ -154,7 +163,7 @@ def sweep_notes(run: Run) -> None:
         if entity in run.mapping:
             budget = getattr(run.pair.ghl, entity.budget)
             due = note_sweep.choose(run.stage, run.ledger, run.mapping[entity], budget=budget)
-            _stage_one(run, _extract_one(run, entity, Side.GHL, Scope(parents=tuple(due))))
+            stage_one(run, extract_one(run, entity, Side.GHL, Scope(parents=tuple(due))))
 
 
 def link(run: Run) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from reconcile.model import Side
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from reconcile.model import Cell, Side
 from reconcile.plan import phases
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap, Field
@@ -52,6 +55,23 @@ def find_orphans(stage: Stage, mapped: EntityMap, side: Side) -> bool:
         partial=snapshot.partial,
     )
     return bool(stage.some(f"orphan_{side}"))
+
+
+def missing(stage: Stage, mapped: EntityMap, side: Side) -> Iterator[tuple[str, dict[str, Cell]]]:
+    """Records of `side`, with their cells, that would be created if it were known that they are new."""
+    find_orphans(stage, mapped, side)
+    rows = stage.rows(
+        f"SELECT key, cells FROM orphan_{side} "
+        "WHERE class = 'not_checked' AND lacking IS NULL AND faulty IS NULL ORDER BY key"
+    )
+    stage.drop(f"orphan_{side}")
+    for key, cells in rows:
+        values: Sequence[Cell] = cast("Sequence[Cell]", cells)
+        known: dict[str, Cell] = {}
+        for field, cell in zip(mapped.fields, values, strict=True):
+            if cell is not None:
+                known[field.name] = cell
+        yield str(key), known
 
 
 def _constants(mapped: EntityMap) -> list[tuple[int, str | None, str]]:

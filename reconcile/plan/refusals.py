@@ -158,10 +158,7 @@ _STUCK = [(name, "VARCHAR") for name in ("link_id", "field", "target")]
 def _partly(stage: Stage, entity: Entity) -> dict[str, bool]:
     """Of each side, whether this run may not see who has a value now."""
     snapshots = {side: stage.snapshots[entity, side] for side in Side}
-    return {
-        side.value: snapshot.partial or not snapshot.complete
-        for side, snapshot in snapshots.items()
-    }
+    return {side.value: not snapshot.everybody for side, snapshot in snapshots.items()}
 
 
 def ask_about_creates(stage: Stage, mapped: EntityMap) -> None:

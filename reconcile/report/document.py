@@ -286,6 +286,8 @@ def _snapshot(each: Snapshot) -> dict[str, Any]:
         "reported_total": each.reported_total,
         "complete": each.complete,
         "partial": each.partial,
+        "as_of": each.as_of or None,
+        "not_read": each.not_read,
         "why_incomplete": each.why_incomplete,
         "quarantined": list(each.quarantined),
         "fingerprint": each.fingerprint,

@@ -441,6 +441,11 @@ def _provenance(document: Map[str, Any]) -> Iterator[str]:
         f"· mapping `{provenance['mapping_digest']}` · {versions or 'versions unknown'}"
     )
     for snapshot in provenance["snapshots"]:
+        if snapshot.get("not_read"):
+            yield (
+                f"\n{snapshot['side']} {snapshot['entity']}s: {snapshot['not_read']} of "
+                f"{snapshot['rows']} were not read again since {snapshot['as_of']}"
+            )
         if not snapshot["complete"]:
             yield (
                 f"\n{snapshot['side']} {snapshot['entity']}s were not read completely: "

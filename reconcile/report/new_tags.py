@@ -23,7 +23,7 @@ def new_tags(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:
     if owner not in mapping or not mapping[owner].has_tags:
         return []
     snapshot = stage.snapshots.get((owner, Side.GHL))
-    if snapshot is None or snapshot.partial or not snapshot.complete:
+    if snapshot is None or not snapshot.everybody:
         return []
     planned = stage.rows(render("report/new_tags"))
     known = _known(stage, mapping, owner) if planned else set()

@@ -510,6 +510,7 @@ def _provenance() -> dict[str, Any]:
         fingerprint=TEXT,
         taken_at=TEXT,
     )
+    snapshot["properties"] |= {"as_of": maybe(TEXT), "not_read": COUNT}
     return object_of(
         plan_digest=maybe(TEXT),
         config_digest=maybe(TEXT),

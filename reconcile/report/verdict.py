@@ -28,6 +28,7 @@ def verdict(whole: Map[str, Any]) -> dict[str, Any]:
         sentence
         for sentence in (
             _unread(whole),
+            _not_again(whole),
             _nowhere(whole),
             _done(whole),
             _interrupted(whole),
@@ -154,16 +155,46 @@ def _settled(
                 f"{'was' if len(whole['nowhere']) == 1 else 'were'} named cannot be found"
             ),
         )
+    since = _since(whole)
     if total(whole, "left"):
-        return "left", "ask", f"Both sides agree, but for {many(total(whole, 'left'), 'record')}"
+        but = many(total(whole, "left"), "record")
+        return "left", "ask", f"Both sides agree, but for {but}{since}"
     if apart(whole):
-        return (
-            "apart",
-            "ask",
-            f"Both sides agree, but for {many(sum(apart(whole).values()), 'value')}",
-        )
+        but = many(sum(apart(whole).values()), "value")
+        return "apart", "ask", f"Both sides agree, but for {but}{since}"
     where = " in what this run was about" if _partial(whole) else ""
-    return "agreed", "good", f"Both sides agree{where}"
+    return "agreed", "good", f"Both sides agree{where}{since}"
+
+
+def brought(whole: Map[str, Any]) -> list[Map[str, Any]]:
+    """The snapshots of which some rows are as an earlier run read them."""
+    return [each for each in whole["provenance"]["snapshots"] if each["not_read"]]
+
+
+def _since(whole: Map[str, Any]) -> str:
+    """Since when what this run did not read was not read: of that it agrees as of then alone."""
+    said = [
+        f"{Entity(each['entity']).counted(each['not_read'])} of {Side(each['side']).label} "
+        f"as of {_time(each['as_of'])}"
+        for each in brought(whole)
+    ]
+    return f"; {_listed(said)}" if said else ""
+
+
+def _not_again(whole: Map[str, Any]) -> str:
+    said = []
+    for each in brought(whole):
+        side, entity = Side(each["side"]).label, Entity(each["entity"])
+        said.append(
+            f"Of {entity.counted(each['rows'])} in {side}, {each['not_read']:,} were not read "
+            f"again since {_time(each['as_of'])}: {side} dates no change of them, and counts as "
+            "many as are known."
+        )
+    return " ".join(said)
+
+
+def _time(at: str) -> str:
+    return f"{at[:10]} {at[11:16]} UTC"
 
 
 def _not_written(whole: Map[str, Any], failed: int) -> str:

@@ -92,7 +92,7 @@ def store(
         for kind in ("base", "basecell", "judged", "difference")
     ]
     tables += ["planned", "hold", "outcome", "passed", "decision", "grave", "swing"]
-    tables += ["in_question", "edited_back", "parted", "never_blank"]
+    tables += ["in_question", "edited_back", "parted", "never_blank", "looked"]
     there = {str(name) for (name,) in stage.rows("SELECT table_name FROM duckdb_tables()")}
     written = []
     for table in tables:

@@ -101,7 +101,8 @@ class Stage:
         snapshots = [snapshot_from(json.loads(str(text))) for (text,) in lines]
         return {(snapshot.entity, snapshot.side): snapshot for snapshot in snapshots}
 
-    def _remember(self, snapshot: Snapshot) -> None:
+    def remember(self, snapshot: Snapshot) -> None:
+        """Keep what a snapshot proves, also for another process."""
         self.snapshots[snapshot.entity, snapshot.side] = snapshot
         lines = [snapshot_json(known) for known in self.snapshots.values()]
         self.rows("CREATE OR REPLACE TABLE stage.snapshot AS SELECT unnest(?) AS line", lines)
@@ -401,7 +402,7 @@ class Stage:
             f"stage.cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]]
         )
         snapshot = self._prove(mapped.entity, side, spooled.proof, spooled.taken_at)
-        self._remember(snapshot)
+        self.remember(snapshot)
         return snapshot
 
     def blur(self, mapped: EntityMap, side: Side) -> None:
@@ -501,7 +502,7 @@ class Stage:
         """Remember which records could not be read, and why. What was read beside them stands."""
         if unread:
             seen = self.snapshots[mapped.entity, side]
-            self._remember(replace(seen, quarantined=(*seen.quarantined, *unread)))
+            self.remember(replace(seen, quarantined=(*seen.quarantined, *unread)))
 
     def _content(self, table: str) -> tuple[int, str]:
         """How many rows a raw table has, and a name for what is in it, whatever their order."""

@@ -141,6 +141,8 @@ def _load(stage: Stage, archived: Archived, mapping: Mapping) -> None:
         stage.make("undo/base", entity=entity, archived=archived.relation(f"base_{entity}"))
         if archived.has(f"difference_{entity}"):
             differences.restore(stage, mapped, archived.relation(f"difference_{entity}"))
+    if archived.has("looked"):
+        stage.run(f"CREATE TABLE looked AS FROM {archived.relation('looked')}")
     graves = archived.relation("grave") if archived.has("grave") else None
     stage.make("undo/grave", archived=graves)
 

@@ -1,0 +1,64 @@
+"""Records as an earlier run read them, beside those that changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from reconcile.model import Entity, Side
+from reconcile.ports import Record
+from reconcile.stage.models import render
+from reconcile.stage.quoting import literal
+from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap
+
+
+def bring(stage: Stage, mapped: EntityMap, side: Side, archived: Path) -> None:
+    """Stage the records of an archived `raw_e_s` that this run did not read.
+
+    `archived` lies in the stage's folder, and has the columns that this run's own table has.
+    """
+    stage.expect(archived)
+    former = f"read_parquet({literal(str(archived))})"
+    stage.make("baseline/forward", entity=mapped.entity, side=side, former=former)
+    stage.blur(mapped, side)
+
+
+def brought(stage: Stage, entity: Entity, side: Side) -> set[str]:
+    """Keys of the records that this run did not read."""
+    return _keys(stage, "baseline/brought", entity, side)
+
+
+def unsettled(stage: Stage, entity: Entity, side: Side) -> set[str]:
+    """Keys of the records that were brought, and are not as the ledger last knew them."""
+    return _keys(stage, "baseline/unsettled", entity, side)
+
+
+def without_end(stage: Stage, entity: Entity, side: Side) -> set[str]:
+    """Ids of the links whose record on that side is not staged."""
+    return _keys(stage, "baseline/without_end", entity, side)
+
+
+def _keys(stage: Stage, model: str, entity: Entity, side: Side) -> set[str]:
+    rows = stage.rows(render(model, entity=entity, side=side))
+    return {str(key) for (key,) in rows}
+
+
+def renew(stage: Stage, mapped: EntityMap, side: Side, found: Mapping[str, Record | None]) -> None:
+    """Put what was read by key in place of what was brought: these were read in this run."""
+    cover = f"cover_{mapped.entity}_{side}"
+    stage.refresh(mapped, side, found.items())
+    for key in found:
+        stage.rows(f"INSERT INTO {cover} VALUES (?)", key)
+
+
+def certify(stage: Stage, entity: Entity, side: Side, *, as_of: str) -> str:
+    """Note that everybody is staged, and since when those were not read that this run did not.
+
+    Returns "": nothing is against it.
+    """
+    read = stage.snapshots[entity, side]
+    not_read = len(brought(stage, entity, side))
+    stage.remember(replace(read, as_of=as_of, not_read=not_read))
+    return ""
