@@ -204,10 +204,10 @@ def _read_by_key(run: Run, former: Former) -> str:
     """
     stage, connector = run.stage, run.connectors[Side.GHL]
     buried = _buried(run, former)
+    due = baseline.unsettled(stage, OWNER, Side.GHL)
     suspects = buried.union(hints.hinted(run.ledger))
-    due = baseline.brought(stage, OWNER, Side.GHL)
-    due.intersection_update(suspects)
-    due.update(baseline.unsettled(stage, OWNER, Side.GHL))
+    if suspects:
+        due |= suspects & baseline.brought(stage, OWNER, Side.GHL)
     if len(due) > _few(run):
         return f"{len(due)} contacts are not as they were settled"
     found = {}
@@ -300,6 +300,8 @@ def look_for_new(run: Run) -> None:
 def _strangers(run: Run) -> str:
     stage, connector = run.stage, run.connectors[Side.GHL]
     writes = _creations(run)
+    if not writes:
+        return ""
     if len(writes) > _few(run):
         return f"{len(writes)} contacts are new in the app"
     staged = focused.shown(stage, OWNER, Side.GHL)

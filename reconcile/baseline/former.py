@@ -59,6 +59,7 @@ def certify(stage: Stage, entity: Entity, side: Side, *, as_of: str) -> str:
     Returns "": nothing is against it.
     """
     read = stage.snapshots[entity, side]
-    not_read = len(brought(stage, entity, side))
+    query = render("baseline/brought", entity=entity, side=side)
+    not_read = stage.count(f"SELECT count(*) FROM ({query})")
     stage.remember(replace(read, as_of=as_of, not_read=not_read))
     return ""

@@ -5,4 +5,4 @@ SELECT r.key
 FROM raw_{{ entity }}_{{ side }} AS r
 JOIN base_{{ entity }} AS b ON r.key = b.{{ side }}_key
 ANTI JOIN cover_{{ entity }}_{{ side }} AS c ON r.key = c.key
-WHERE b.{{ side }}_digest IS DISTINCT FROM r.digest;
+WHERE b.{{ side }}_digest IS DISTINCT FROM r.digest
