@@ -7,6 +7,7 @@ from typing import cast
 
 from reconcile.model import Cell, Side
 from reconcile.plan import phases
+from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap, Field
 
@@ -60,10 +61,7 @@ def find_orphans(stage: Stage, mapped: EntityMap, side: Side) -> bool:
 def missing(stage: Stage, mapped: EntityMap, side: Side) -> Iterator[tuple[str, dict[str, Cell]]]:
     """Records of `side`, with their cells, that would be created if it were known that they are new."""
     find_orphans(stage, mapped, side)
-    rows = stage.rows(
-        f"SELECT key, cells FROM orphan_{side} "
-        "WHERE class = 'not_checked' AND lacking IS NULL AND faulty IS NULL ORDER BY key"
-    )
+    rows = stage.rows(render("plan/missing", entity=mapped.entity, side=side))
     stage.drop(f"orphan_{side}")
     for key, cells in rows:
         values: Sequence[Cell] = cast("Sequence[Cell]", cells)

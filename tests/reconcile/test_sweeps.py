@@ -234,6 +234,20 @@ def test_an_answer_about_a_deletion_is_carried_out(
     assert not swept(night(world)[2])
 
 
+def test_an_answer_to_make_somebody_anew_is_carried_out(world: World) -> None:
+    """Who is in doubt is looked for as well, once a person said that it is a new contact."""
+    for name in ("Fay", "Eve"):
+        world.ghl.put(C, {"first_name": name, "email": "f@x.com"})
+    world.app.put(C, {"first_name": "Fay", "email": "f@x.com"})
+    night(world)
+    (hold,) = [each for each in waiting_holds(world) if '"side":"app"' in each.body]
+    answer = Decision(hold.hold_id, "create", hold.values_digest, "Ada", world.clock(), "")
+    world.ledger.decide(answer)
+    result, _, asked = night(world)
+    assert not swept(asked)
+    assert len(result.of(OpKind.CREATE, C, Side.GHL)) == 1
+
+
 def waiting_holds(world: World) -> list[Any]:
     return [hold for hold in world.ledger.holds() if hold.decision is None]
 
