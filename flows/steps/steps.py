@@ -423,6 +423,7 @@ def settle_run(run: Run) -> settle.Settlement:
         source = source_of(run, run.run_id)
         for mapped in run.mapping.entities:
             differences.settle(stage, ledger, connection, mapped, source)
+        refusals.note_holders(stage, ledger, connection)
         codecs = {mapped.entity: mapped.codecs for mapped in run.mapping.entities}
         made, gone = settle_operations(ledger, connection, run.journal, source, codecs)
         refusals.remember(ledger, connection, run.journal, run.mapping, source)

@@ -18,10 +18,12 @@ from reconcile.baseline.differences import (
 from reconcile.ledger import schema
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
-from reconcile.model import Cell, Entity, Operation, OpKind, Outcome, Side, Status
+from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, Status
 from reconcile.plan.unique_values import AMONG, holders, stuck, unique_fields
+from reconcile.stage.models import render
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.codecs import Email, Phone
 from reconcile.values.jsonl import line
 from reconcile.values.mapping import EntityMap
 from reconcile.values.mapping import Mapping as PairMapping
@@ -33,7 +35,7 @@ SHARED = ("DUPLICATE", "EXISTS")
 """Another record of the side has the value: both are shown."""
 
 AGAINST_ITS_RULES = ("INVALID_FIELD", "CONSTRAINT")
-"""The side takes no such value. Which one of several it did not take, it seldom says."""
+"""The side takes no such value."""
 
 _CARRYING = (
     *(OpKind.CREATE, OpKind.UPDATE, OpKind.COMPLETE),
@@ -75,7 +77,7 @@ def _differences(
     other_key = outcome.key if outcome.key != operation.key else None
     reason = "another record has it" if outcome.code in SHARED else "it takes no such value"
     refused = _refused(mapped, operation, outcome)
-    among = outcome.code in AGAINST_ITS_RULES and len(refused) > 1
+    among = len(refused) > 1
     for (name, item), (sent, stored) in refused.items():
         yield Difference(
             mapped.entity,
@@ -101,8 +103,7 @@ def _refused(mapped: EntityMap, operation: Operation, outcome: Outcome) -> _Plac
         return {(WHOLE, ""): (_sent(operation), None)}
     sent = operation.after
     if outcome.code in SHARED:
-        unique = unique_fields(mapped)
-        sent = {name: cell for name, cell in sent.items() if name in unique and cell}
+        sent = _shareable(mapped, sent)
     refused: _Places = {}
     for name, cell in sent.items():
         if mapped.field(name).by_item:
@@ -110,6 +111,22 @@ def _refused(mapped: EntityMap, operation: Operation, outcome: Outcome) -> _Plac
         else:
             refused[name, ""] = (cell, operation.before.get(name))
     return refused
+
+
+def _shareable(mapped: EntityMap, sent: Cells) -> Cells:
+    """What another record may have of this.
+
+    It may be any of it where nothing is of a kind that names a record: a database has keys of which
+    the pair file says nothing.
+    """
+    filled = {name: cell for name, cell in sent.items() if cell}
+    known = unique_fields(mapped)
+    naming = {
+        name: cell
+        for name, cell in filled.items()
+        if name in known or isinstance(mapped.field(name).codec, Email | Phone)
+    }
+    return naming or filled
 
 
 def _sent(operation: Operation) -> str:
@@ -126,6 +143,30 @@ def _linked(
         table.c.link_id.in_(link_ids),
     )
     return {str(link_id) for (link_id,) in connection.execute(query)}
+
+
+def note_holders(stage: Stage, ledger: Ledger, connection: Connection) -> None:
+    """Enter who was seen to have a refused value where the side named nobody.
+
+    When that one has it no more, it is sent again.
+    """
+    table = schema.difference
+    columns = ("entity", "link_id", "field", "other_key")
+    seen = [
+        {f"seen_{name}": value for name, value in zip(columns, row, strict=True)}
+        for row in stage.rows(render("plan/refused_seen"))
+    ]
+    if not seen:
+        return
+    update = sa.update(table).where(
+        table.c.pair == ledger.pair,
+        table.c.entity == sa.bindparam("seen_entity"),
+        table.c.link_id == sa.bindparam("seen_link_id"),
+        table.c.field == sa.bindparam("seen_field"),
+        table.c.kind == Why.REJECTED.value,
+        table.c.other_key.is_(None),
+    )
+    connection.execute(update.values(other_key=sa.bindparam("seen_other_key")), seen)
 
 
 # what the next run makes of it --------------------------------------------------------------------
@@ -169,5 +210,11 @@ def ask_about_creates(stage: Stage, mapped: EntityMap) -> None:
         return
     if stage.some("operation", refused) == {"operation", refused}:
         partly = _partly(stage, entity)
-        stage.make("plan/refused_create", entity=entity, partly=partly, shared=SHARED)
+        stage.make(
+            "plan/refused_create",
+            entity=entity,
+            unique_holders=holders(mapped),
+            partly=partly,
+            shared=SHARED,
+        )
         stage.make("plan/refused_creates", entity=entity)

@@ -1,5 +1,48 @@
 -- refused_create: a record whose creation would only be refused again: another has its email or phone, or the side takes none such
+{% from 'plan/models/_holders.sql' import holders with context %}
 CREATE OR REPLACE TABLE refused_create AS
+WITH wanted AS (
+    {% if not unique_holders %}
+    SELECT
+        NULL::VARCHAR AS link_id,
+        NULL::VARCHAR AS target,
+        NULL::VARCHAR AS field,
+        NULL::VARCHAR AS sent
+    WHERE false
+    {% endif %}
+    {% for each in unique_holders %}
+    SELECT
+        link_id,
+        side AS target,
+        {{ each.field | literal }} AS field,
+        json_extract_string(sent, {{ each.field | literal }}) AS sent
+    FROM difference_{{ entity }}
+    WHERE field = '*' AND kind = 'rejected' AND side = '{{ each.side }}'
+    {{ '' if loop.last else 'UNION ALL' }}
+    {% endfor %}
+),
+
+-- The other record has one of the values as it is read now, whatever else of it was changed since.
+kept AS (
+    {% if not unique_holders %}
+    SELECT
+        NULL::VARCHAR AS link_id,
+        NULL::VARCHAR AS key
+    WHERE false
+    {% endif %}
+    {% for each in unique_holders %}
+    SELECT
+        w.link_id,
+        h.key
+    FROM wanted AS w
+    JOIN (
+        {{ holders(each, 'wanted', 'sent') }}
+    ) AS h
+        ON w.target = '{{ each.side }}' AND w.field = {{ each.field | literal }} AND w.sent = h.new_value
+    {{ '' if loop.last else 'UNION ALL' }}
+    {% endfor %}
+)
+
 SELECT
     o.link_id,
     o.side AS target,
@@ -25,8 +68,9 @@ LEFT JOIN raw_{{ entity }}_ghl AS cg ON o.side = 'ghl' AND r.other_key = cg.key
 WHERE
     o.kind = 'create'
     AND o.entity = '{{ entity }}'
-    -- The other record is as it was when it was named; where no time says so, it is enough that it may still be there.
-    AND (r.code NOT IN ({{ shared | map('literal') | join(', ') }}) OR coalesce(
+    -- The other record has the value, or is as it was when it was named; where no time says so, it is enough that it may still
+    -- be there.
+    AND (r.code NOT IN ({{ shared | map('literal') | join(', ') }}) OR (o.link_id, r.other_key) IN (FROM kept) OR coalesce(
         coalesce(ca.modified_at, cg.modified_at) <= r.at,
         r.other_key IS NULL
         OR (o.side = 'app' AND ({{ partly.app | lower }} OR ca.key IS NOT NULL))

@@ -1,9 +1,10 @@
 -- refused_now: a value that would only be refused again
 --
--- The side takes no such value; or another record has it still, or is as it was when it was named.
+-- The side takes no such value; or another record has it still, or is as it was when it was named. Who waits for one that keeps
+-- its value, as that one's own new value is refused, would be refused as well.
 {% from 'plan/models/_holders.sql' import holders with context %}
 CREATE OR REPLACE TABLE refused_now AS
-WITH due AS (
+WITH RECURSIVE due AS (
     SELECT
         j.link_id,
         j.field,
@@ -65,6 +66,7 @@ holder AS (
 -- Who has the value and gets another one in this run.
 leaving AS (
     SELECT
+        link_id,
         target,
         field,
         key
@@ -73,6 +75,56 @@ leaving AS (
         sent IS DISTINCT FROM stored
         -- Of a ring that no order resolves, nobody leaves first.
         AND (link_id, field, target) NOT IN (SELECT (s.link_id, s.field, s.target) FROM stuck AS s)
+),
+
+-- Each refused value beside each record that has it; `ahead` is the link of one that gets another value.
+waiting AS (
+    SELECT
+        k.*,
+        h.key AS holder,
+        l.link_id AS ahead
+    FROM refused_before AS k
+    LEFT JOIN holder AS h
+        ON
+            k.shared
+            AND k.target = h.side
+            AND k.field = h.field
+            AND k.sent = h.new_value
+            AND k.key <> h.key
+    LEFT JOIN leaving AS l ON h.side = l.target AND h.field = l.field AND h.key = l.key
+),
+
+again (link_id, field, item, target, holder) AS (
+    SELECT
+        w.link_id,
+        w.field,
+        w.item,
+        w.target,
+        w.holder
+    FROM waiting AS w
+    LEFT JOIN raw_{{ entity }}_app AS ca ON w.target = 'app' AND w.other_key = ca.key
+    LEFT JOIN raw_{{ entity }}_ghl AS cg ON w.target = 'ghl' AND w.other_key = cg.key
+    WHERE
+        w.ahead IS NULL
+        AND (
+            NOT w.shared
+            OR w.holder IS NOT NULL
+            -- The side does not say who has it, and shows it of nobody.
+            OR w.other_key IS NULL
+            -- This run may not see who has the value now.
+            OR (w.target = 'app' AND {{ partly.app | lower }})
+            OR (w.target = 'ghl' AND {{ partly.ghl | lower }})
+            OR coalesce(coalesce(ca.modified_at, cg.modified_at) <= w.at, false)
+        )
+    UNION
+    SELECT
+        w.link_id,
+        w.field,
+        w.item,
+        w.target,
+        w.holder
+    FROM waiting AS w
+    JOIN again AS a ON w.ahead = a.link_id AND w.field = a.field AND w.target = a.target
 )
 
 SELECT
@@ -83,32 +135,12 @@ SELECT
     k.run_id,
     k.shared,
     k.code,
-    coalesce(min(h.key), any_value(k.other_key)) AS other_key
+    coalesce(min(a.holder), k.other_key) AS other_key
 FROM refused_before AS k
-LEFT JOIN holder AS h
+JOIN again AS a
     ON
-        k.shared
-        AND k.target = h.side
-        AND k.field = h.field
-        AND k.sent = h.new_value
-        AND k.key <> h.key
-WHERE h.key IS NULL OR (h.side, h.field, h.key) NOT IN (SELECT (target, field, key) FROM leaving)
-GROUP BY k.link_id, k.field, k.item, k.target, k.run_id, k.at, k.other_key, k.shared, k.code
-HAVING
-    NOT k.shared
-    OR min(h.key) IS NOT NULL
-    -- noqa: disable=LT02
-    {% for side, partly in partly.items() %}
-    {% if partly %}
-    -- This run may not see who has the value now.
-    OR any_value(k.target) = '{{ side }}'
-    {% else %}
-    OR (
-        any_value(k.target) = '{{ side }}'
-        AND EXISTS (
-            FROM raw_{{ entity }}_{{ side }} AS c
-            WHERE c.key = k.other_key AND coalesce(c.modified_at <= k.at, false)
-        )
-    )
-    {% endif %}
-    {% endfor %};
+        k.link_id = a.link_id
+        AND k.field = a.field
+        AND k.item IS NOT DISTINCT FROM a.item
+        AND k.target = a.target
+GROUP BY k.link_id, k.field, k.item, k.target, k.run_id, k.other_key, k.shared, k.code;
