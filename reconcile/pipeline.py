@@ -13,7 +13,7 @@ from typing import Any
 
 from reconcile.baseline import differences
 from reconcile.baseline.revisions import renew_baseline
-from reconcile.compare import absence, erased, restored, reused_keys
+from reconcile.compare import absence, erased, left_out, restored, reused_keys
 from reconcile.compare.absence import (
     ASKED_BEFORE,
     judge_absences,
@@ -100,6 +100,7 @@ def link(
         references.renew(stage, mapping, mapped)
         if mapped.entity.children:
             reused_keys.find(stage, mapped)
+            left_out.find(stage, mapped)
             remember(stage, ledger, mapped)
             make_owner(stage, mapped.entity)
 

@@ -30,6 +30,7 @@ def find(stage: Stage, mapped: EntityMap) -> None:
         known_places=places if enough else [],
         asked=stage.some("in_question"),
         snapshots=snapshots,
+        filtered=bool(mapped.filters),
         broken_off=[
             side for side, read in snapshots.items() if not read.complete and not read.partial
         ],

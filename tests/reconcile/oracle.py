@@ -598,6 +598,8 @@ def _children(
     verdicts: Verdicts,
     new: dict[str, list[Row]],
 ) -> None:
+    out = _left_out(contacts)
+    owners = [tie for tie in owners if tie.name not in out]
     owner = {side: {tie.key(side): tie.name for tie in owners} for side in SIDES}
     created = {op[3] for op in verdicts.operations if op[0] == "create" and op[1] == "contact"}
     for side, rows in new.items():
@@ -615,10 +617,11 @@ def _children(
     family = Population(
         family.kind, family.rows, [tie for tie in family.ties if tie.name not in anew]
     )
-    _compare(family, [*family.ties, *found], verdicts)
+    inside = [tie for tie in family.ties if tie.parent not in out]
+    _compare(family, [*inside, *found], verdicts)
     for tie in family.ties:
         lost = _gone(family, tie)
-        if tie.name in unread:
+        if tie.name in unread or (tie.parent in out and lost != "both"):
             continue
         if lost is not None and not (
             lost != "both" and gone.get(str(tie.parent)) in (lost, "both")
@@ -630,6 +633,17 @@ def _children(
         return name is not None and gone.get(name) not in (_across(side), "both")
 
     _create(family, orphans, verdicts, parents=has_parent)
+
+
+def _left_out(contacts: Population) -> set[str | None]:
+    """The linked contacts of which a rule leaves a record out: what hangs on them is left out with them."""
+    return {
+        tie.name
+        for tie in contacts.ties
+        for side in SIDES
+        if (row := contacts.rows[side].get(tie.key(side))) is not None
+        and _excluded(contacts.kind, row)
+    }
 
 
 def _match_children(

@@ -21,7 +21,12 @@ EXISTS (
 l.link_id IN (SELECT link_id FROM stranger WHERE action = 'ask')
 {%- endmacro %}
 
-{#- Whether a task or note (l) waits until somebody said who its contact is. -#}
+{#- Why a task or note (l) waits: it is asked who its contact is, or that was not read and a rule may leave it out. -#}
 {% macro waits() -%}
-coalesce(l.parent IN (SELECT link_id FROM stranger WHERE action = 'ask'), false)
+(SELECT any_value(s.action) FROM stranger AS s WHERE s.link_id = l.parent AND s.action IN ('ask', 'unread'))
+{%- endmacro %}
+
+{#- Whether a rule leaves out the contact of a task or note (l). -#}
+{% macro owner_left_out() -%}
+coalesce(l.parent IN (SELECT link_id FROM left_out), false)
 {%- endmacro %}

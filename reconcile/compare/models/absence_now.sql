@@ -50,7 +50,11 @@ remaining AS (
         CASE WHEN gone = 'app' THEN {{ without_other_end('ghl', 'app') }} ELSE {{ without_other_end('app', 'ghl') }} END AS children,
         CASE WHEN gone = 'app' THEN {{ waits('ghl', 'app') }} ELSE {{ waits('app', 'ghl') }} END AS waits,
         CASE WHEN gone = 'app' THEN '{{ policy.ghl }}' ELSE '{{ policy.app }}' END AS policy,
-        coalesce(CASE WHEN gone = 'app' THEN g.excluded ELSE a.excluded END, false) AS excluded,
+        coalesce(CASE WHEN gone = 'app' THEN g.excluded ELSE a.excluded END, false)
+        {% if entity.parent %}
+        OR coalesce(l.parent IN (SELECT c.link_id FROM left_out AS c), false)
+        {% endif %}
+        AS excluded,
         {% if entity.parent %}
         NULL::VARCHAR AS heir,
         NULL::VARCHAR AS merged,

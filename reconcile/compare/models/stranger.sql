@@ -23,7 +23,8 @@ CREATE OR REPLACE TABLE stranger (
     ghl_key VARCHAR,
     hold_id VARCHAR,
     values_digest VARCHAR,
-    action VARCHAR  -- ask, same where a person said so, unseen where its side was not read
+    -- ask, same where a person said so, unseen where its side was not read, unread where a rule may leave out what was not
+    action VARCHAR
 );
 {% if known_places %}
 INSERT INTO stranger BY NAME
@@ -89,7 +90,7 @@ SELECT
     b.link_id,
     b.app_key,
     b.ghl_key,
-    'unseen' AS action
+    '{{ 'unread' if filtered else 'unseen' }}' AS action
 FROM base_{{ entity }} AS b
 WHERE
     b.link_id NOT IN (SELECT s.link_id FROM stranger AS s)

@@ -2,9 +2,10 @@
 --
 -- What is excluded, or strayed to another contact, is not compared: its other end may be another person's.
 {% from 'compare/models/_ends.sql' import echo, edited, back with context %}
-{% from 'compare/models/_strayed.sql' import asked_about, elsewhere, waits, with_survivor with context %}
+{% from 'compare/models/_strayed.sql' import asked_about, elsewhere, owner_left_out, waits, with_survivor with context %}
 {% set strayed = '((' ~ elsewhere() ~ ') AND NOT ' ~ with_survivor() ~ ')' if entity.parent else asked_about() %}
-{% set waiting = waits() if entity.parent else 'false' %}
+{% set waiting = waits() if entity.parent else 'NULL' %}
+{% set without_owner = owner_left_out() if entity.parent else 'false' %}
 CREATE OR REPLACE TABLE wide_{{ entity }} (
     link_id VARCHAR,
     app_key VARCHAR,
@@ -25,7 +26,7 @@ CREATE OR REPLACE TABLE wide_{{ entity }} (
     newer VARCHAR,  -- the side that a person edited last: app, ghl, or NULL where nobody knows
     app_back BOOLEAN,  -- the record is older than it was seen already
     ghl_back BOOLEAN,
-    waits BOOLEAN  -- until somebody says who its contact is
+    waits VARCHAR  -- why it waits for its contact: ask until somebody says who that is, unread until it is read
 );
 {% if filled %}
 INSERT INTO wide_{{ entity }} BY NAME
@@ -41,7 +42,7 @@ WITH ends AS (
         g.digest AS ghl_digest,
         {{ strayed }} AS strayed,
         {{ waiting }} AS waits,
-        a.excluded OR g.excluded OR {{ strayed }} OR {{ waiting }} AS excluded,
+        a.excluded OR g.excluded OR {{ without_owner }} OR {{ strayed }} OR {{ waiting }} IS NOT NULL AS excluded,
         {{ echo('app', 'a') }} AS app_echo,
         {{ echo('ghl', 'g') }} AS ghl_echo,
         greatest(a.modified_at, l.app_modified) AS app_modified,

@@ -9,10 +9,14 @@ SELECT
     app_key,
     ghl_key
 FROM base_{{ entity }}
-{% if strangers %}
--- A contact that may be another person by now owns nothing until that is answered.
-WHERE link_id NOT IN (SELECT link_id FROM stranger WHERE action = 'ask')
-{% endif %}
+WHERE
+    -- What hangs on a contact that a rule leaves out is left out with it.
+    link_id NOT IN (SELECT link_id FROM left_out)
+    {% if strangers %}
+    -- A contact that may be another person by now owns nothing until that is answered; nor does one that was not read, where
+    -- a rule may leave it out.
+    AND link_id NOT IN (SELECT link_id FROM stranger WHERE action IN ('ask', 'unread'))
+    {% endif %}
 UNION ALL BY NAME
 SELECT
     link_id,

@@ -48,11 +48,17 @@ orphan AS (
         -- GHL has tasks of no contact, and a rule may leave a contact out: what hangs on such is not of this pair.
         CASE
             WHEN f.parent IS NULL THEN 'it belongs to no contact'
-            WHEN o.link_id IS NULL AND f.parent IN (SELECT key FROM cell_{{ entity.parent }}_{{ side }} WHERE excluded)
+            WHEN
+                o.link_id IS NULL
+                AND (
+                    f.parent IN (SELECT key FROM cell_{{ entity.parent }}_{{ side }} WHERE excluded)
+                    OR f.parent IN (SELECT {{ side }}_key FROM left_out)
+                )
                 THEN 'its contact is left out by an exclude rule'
             WHEN f.parent IN (SELECT key FROM raw_{{ entity.parent }}_{{ side }} WHERE deleted)
                 THEN 'its contact is deleted in {{ side_label }}'
         END AS apart,
+        f.parent IN (SELECT {{ side }}_key FROM stranger WHERE action = 'unread') AS waits,
         CASE
             WHEN o.link_id IS NULL THEN 'its contact is not linked'
             WHEN o.link_id IN (SELECT link_id FROM absence_{{ entity.parent }} WHERE gone = '{{ other }}' AND action <> 'not_checked')
@@ -60,6 +66,7 @@ orphan AS (
         END AS forsaken
         {% else %}
         NULL::VARCHAR AS apart,
+        false AS waits,
         NULL::VARCHAR AS forsaken
         {% endif %}
     FROM free_{{ entity }}_{{ side }} AS f
@@ -79,6 +86,7 @@ SELECT
         WHEN true THEN 'excluded'
         {% endif %}
         WHEN apart IS NOT NULL THEN 'apart'
+        WHEN waits THEN 'not_checked'
         WHEN forsaken IS NOT NULL THEN 'unsyncable'
         WHEN NOT checked THEN 'not_checked'
         WHEN lacking IS NOT NULL OR faulty IS NOT NULL THEN 'unsyncable'

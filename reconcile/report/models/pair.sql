@@ -43,7 +43,7 @@ WITH finding AS (
     SELECT
         link_id,
         CASE
-            WHEN waits THEN 'not_checked'
+            WHEN waits IS NOT NULL THEN 'not_checked'
             WHEN excluded THEN 'excluded'
             WHEN app_echo OR ghl_echo THEN 'timing'
             ELSE 'in_sync'

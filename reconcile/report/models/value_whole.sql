@@ -8,13 +8,15 @@ SELECT
     CASE
         WHEN w.strayed AND h.subject IS NOT NULL THEN 'held'
         WHEN w.strayed THEN 'by_rule'
-        WHEN w.waits THEN 'held'
+        WHEN w.waits = 'ask' THEN 'held'
+        WHEN w.waits IS NOT NULL THEN 'not_read'
         WHEN w.excluded THEN 'by_rule'
         ELSE 'not_read'
     END AS class,
     CASE
         WHEN w.strayed THEN 'whether it is still the same is asked'
-        WHEN w.waits THEN 'its contact is asked about'
+        WHEN w.waits = 'ask' THEN 'its contact is asked about'
+        WHEN w.waits IS NOT NULL THEN 'its contact could not be read in this run'
         WHEN w.excluded THEN 'left out by an exclude rule'
         ELSE 'not read on both sides in this run'
     END AS because
