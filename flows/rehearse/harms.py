@@ -74,13 +74,9 @@ def _typing(world: World, side: str, ident: Ident, name: str) -> Any:
 
 @harm(0.15)
 def deleted_during_the_run(world: World) -> None:
-    """Somebody deletes a person while the job writes.
-
-    One of those that a run has seen before: who is entered and deleted on the day of a first look
-    is nobody that a run could know again.
-    """
+    """Somebody deletes a person while the job writes."""
     ident = world.pick("contact")
-    if ident is None or ident not in world.earlier:
+    if ident is None:
         return
     side = world.side()
 

@@ -36,6 +36,18 @@ class Judge:
     nights: tuple[str, ...] = ()
     left_out: set[Ident] = field(default_factory=set)
     """Records that a decision leaves out, or leaves without a counterpart."""
+    met: set[Ident] = field(default_factory=set)
+    """Records that a run saw on both sides, or made on one.
+
+    What was deleted before that was never linked: no run can know that its side had it once.
+    """
+
+    def meet(self, before: Seen, after: Seen, outcome: Told) -> None:
+        """Note what a night has seen on both sides, or made."""
+        for ident in after.idents() | before.idents():
+            was, now = (len(seen.keys(ident)) == len(SIDES) for seen in (before, after))
+            if (was and outcome.saw(ident[0])) or (now and not was):
+                self.met.add(ident)
 
     def night(self, day: int, before: Seen, after: Seen, outcome: Told) -> list[Finding]:
         """Every finding of a night, each of a record and field once."""
@@ -234,13 +246,13 @@ class Judge:
         # lives on where it was moved.
         if owner and owner != self.book.gone_with.get((side, ident), owner):
             return
-        if side in self.book.gone.get(ident, {}):
+        if side in self.book.gone.get(ident, {}) and ident in self.met:
             yield (
                 "revived",
                 side,
                 f"deleted in {side} on day {self.book.gone[ident][side]}, and there again",
             )
-        elif owner and side in self.book.gone.get(owner, {}) and not self.book.decision(owner, ""):
+        elif owner in self.met and side in self.book.gone.get(owner, {}):
             yield "revived", side, f"its contact {owner[1]} was deleted in {side}"
 
     def _alone(

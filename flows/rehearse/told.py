@@ -141,13 +141,20 @@ class Told:
 
     def silent(self, entity: str) -> bool:
         """Whether the run says itself that it compared nothing, or not all of this entity."""
-        snapshots = self.document.get("provenance", {}).get("snapshots", ())
-        partly = any(
-            one["entity"] in (entity, "contact") and not one["complete"] for one in snapshots
-        )
+        partly = not all(self._complete(entity))
         return not self.agreed and (
             self.code == 3 or partly or self.document.get("state") == "stopped"
         )
+
+    def saw(self, entity: str) -> bool:
+        """Whether the run read all of an entity on both sides, and went on from there."""
+        complete = self._complete(entity)
+        return self.code != 3 and bool(complete) and all(complete)
+
+    def _complete(self, entity: str) -> list[bool]:
+        """Of each reading of an entity, or of contacts, whether it came to the end."""
+        snapshots = self.document.get("provenance", {}).get("snapshots", ())
+        return [one["complete"] for one in snapshots if one["entity"] in (entity, "contact")]
 
     @property
     def unexplained(self) -> int:

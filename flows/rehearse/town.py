@@ -194,15 +194,14 @@ class Town(World):
             )
         )
         self.raw, self.now = after, self.names.seen(after)
-        return [
-            *self.judge.night(
-                self.day,
-                before,
-                self.now,
-                told,
-            ),
-            *doubled,
-        ]
+        found = self.judge.night(
+            self.day,
+            before,
+            self.now,
+            told,
+        )
+        self.judge.meet(before, self.now, told)
+        return [*found, *doubled]
 
 
 def doubles(before: Looked, after: Looked, day: int, nights: tuple[str, ...]) -> Iterator[Finding]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -85,8 +84,6 @@ class World(ABC):
     day: int
     touched: set[Ident]
     now: Seen
-    earlier: AbstractSet[Ident] = frozenset()
-    """Whom the last night saw."""
     before: Seen
     """What both sides held as the last night began."""
     backups: list[Any]
@@ -154,7 +151,6 @@ class World(ABC):
     def close_day(self) -> None:
         """Enter what people did on the day that ends."""
         seen = self.look()
-        self.earlier = self.now.idents()
         self.book.compare(self.now, seen, self.day, self.clock())
         for loser in self.book.merged:  # a merge is no deletion
             self.book.gone[loser].pop("ghl", None)
@@ -168,6 +164,7 @@ class World(ABC):
         """What is wrong after the night."""
         after = self.look()
         findings = self.judge.night(self.day, self.before, after, told)
+        self.judge.meet(self.before, after, told)
         self.now = after
         return findings
 

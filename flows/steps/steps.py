@@ -425,6 +425,7 @@ def settle_run(run: Run) -> settle.Settlement:
             differences.settle(stage, ledger, connection, mapped, source)
         refusals.note_holders(stage, ledger, connection)
         codecs = {mapped.entity: mapped.codecs for mapped in run.mapping.entities}
+        run.journal.links_settled(connection)
         made, gone = settle_operations(ledger, connection, run.journal, source, codecs)
         refusals.remember(ledger, connection, run.journal, run.mapping, source)
         within = focused.subjects(run.stage, run.mapping) if run.sought else None

@@ -96,10 +96,12 @@ def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
     desk.journal.forget(
         [operation for operation in operations if operation.kind is OpKind.FORGET], desk.now()
     )
-    candidates = [operation for operation in operations if operation.kind not in LEDGER_ONLY]
-    for operation in operations:
-        if operation.kind is OpKind.ADOPT and operation.key is not None:
+    links = [operation for operation in operations if operation.kind is OpKind.ADOPT]
+    desk.journal.link(links, desk.now())
+    for operation in links:
+        if operation.key is not None:
             desk.one_thing(operation, operation.key)
+    candidates = [operation for operation in operations if operation.kind not in LEDGER_ONLY]
     known = desk.journal.known([operation.op_id for operation in candidates])
     todo = [
         operation

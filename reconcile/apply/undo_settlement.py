@@ -54,8 +54,28 @@ def settle_journal(
     if connection.execute(query).scalar_one_or_none() == UNDO:
         return settle_undo(ledger, connection, journal, source, whole=whole), 0
     buried = ledger.bury_links(connection, journal.forgotten(), at=source.at)
+    known = _link(ledger, connection, journal)
     linked, forgotten = settle_operations(ledger, connection, journal, source, codecs=None)
-    return linked, forgotten + buried
+    return known + linked, forgotten + buried
+
+
+def _link(ledger: Ledger, connection: Connection, journal: Journal) -> int:
+    """Enter the links that a killed run had made, without a baseline: nobody knows what it saw."""
+    links = [
+        blank_link(operation.entity, journal.run_id)
+        | {
+            "link_id": operation.link_id,
+            "app_key": operation.source_key,
+            "ghl_key": operation.key,
+            "parent": operation.parent,
+            "how": operation.because,
+        }
+        for operation in journal.linked()
+    ]
+    for start in range(0, len(links), _BATCH):
+        ledger.add_links(connection, links[start : start + _BATCH])
+    journal.links_settled(connection)
+    return len(links)
 
 
 def settle_undo(

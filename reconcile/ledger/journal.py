@@ -22,6 +22,11 @@ _BATCH = 1_000
 _FORGOTTEN = "forgotten"
 """The status of a link that a run forgot before it wrote: a change of the ledger, no write."""
 
+_LINKED = "linked"
+"""The status of a link that a run made before it wrote: no write either."""
+
+_OF_LINKS = (_FORGOTTEN, _LINKED)
+
 DOUBTFUL = sa.or_(
     schema.journal.c.status.is_(None), schema.journal.c.status == Status.UNCERTAIN.value
 )
@@ -49,21 +54,39 @@ class Journal:
         A run that is killed after such a create is settled from here alone: the former link would
         still claim the record.
         """
-        self._insert(
-            [
-                self._row(operation, now) | {"status": _FORGOTTEN, "ended_at": now}
-                for operation in operations
-            ]
-        )
+        self._note(operations, _FORGOTTEN, now)
+
+    def link(self, operations: Sequence[Operation], now: str) -> None:
+        """Commit that these records are one, before anything is written.
+
+        What is deleted after a run was killed would else be new, and be made again.
+        """
+        self._note(operations, _LINKED, now)
+
+    def _note(self, operations: Sequence[Operation], status: str, now: str) -> None:
+        ended = {"status": status, "ended_at": now}
+        self._insert([self._row(operation, now) | ended for operation in operations])
 
     def forgotten(self) -> list[tuple[str, str]]:
         """(entity, link_id) of the links that the run forgot."""
-        query = sa.select(schema.journal.c.operation).where(
-            self._mine, schema.journal.c.status == _FORGOTTEN
-        )
+        return [
+            (operation.entity.value, operation.link_id) for operation in self._noted(_FORGOTTEN)
+        ]
+
+    def linked(self) -> list[Operation]:
+        """The links that the run made and did not come to settle."""
+        return self._noted(_LINKED)
+
+    def _noted(self, status: str) -> list[Operation]:
+        table = schema.journal
+        query = sa.select(table.c.operation).where(self._mine, table.c.status == status)
         with self.ledger.engine.connect() as connection:
-            operations = [json.loads(line) for (line,) in connection.execute(query)]
-        return [(operation["entity"], operation["link_id"]) for operation in operations]
+            return [operation_from(json.loads(line)) for (line,) in connection.execute(query)]
+
+    def links_settled(self, connection: sa.Connection) -> None:
+        """Strike out what `link` noted, inside a settlement: the links themselves are there now."""
+        table = schema.journal
+        connection.execute(sa.delete(table).where(self._mine, table.c.status == _LINKED))
 
     def _row(self, operation: Operation, now: str) -> dict[str, str]:
         about = {"run_id": self.run_id, "op_id": operation.op_id, "link_id": operation.link_id}
@@ -132,7 +155,7 @@ class Journal:
         table = schema.journal
         query = (
             sa.select(table.c.operation, table.c.outcome)
-            .where(self._mine, table.c.status != _FORGOTTEN)
+            .where(self._mine, table.c.status.not_in(_OF_LINKS))
             .order_by(table.c.ended_at, table.c.op_id)
         )
         with self.ledger.engine.connect().execution_options(
@@ -144,7 +167,7 @@ class Journal:
     def outcomes(self) -> Iterator[Outcome]:
         """What became of every ended operation, streamed; in no order."""
         table = schema.journal
-        query = sa.select(table.c.outcome).where(self._mine, table.c.status != _FORGOTTEN)
+        query = sa.select(table.c.outcome).where(self._mine, table.c.status.not_in(_OF_LINKS))
         with self.ledger.engine.connect().execution_options(
             stream_results=True, yield_per=_BATCH
         ) as connection:
@@ -154,7 +177,8 @@ class Journal:
     def summary(self) -> Mapping[str, int]:
         """How many writes ended in each status; "in_doubt" for those that did not."""
         table = schema.journal
-        mine = (table.c.run_id == self.run_id, table.c.status.is_distinct_from(_FORGOTTEN))
+        a_write = sa.or_(table.c.status.is_(None), table.c.status.not_in(_OF_LINKS))
+        mine = (table.c.run_id == self.run_id, a_write)
         query = sa.select(table.c.status, sa.func.count()).where(*mine).group_by(table.c.status)
         with self.ledger.engine.connect() as connection:
             return {status or "in_doubt": count for status, count in connection.execute(query)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from flows.rehearse.book import Book, Ident, Seen
 from flows.rehearse.findings import Finding
 from flows.rehearse.judge import Judge
@@ -59,7 +61,8 @@ def _wrote(
 
 
 def _judged(book: Book, before: Seen, after: Seen, told: Told) -> list[str]:
-    found: list[Finding] = Judge(book, RULES).night(2, before, after, told)
+    judge = Judge(book, RULES, met=before.idents() | set(book.gone))
+    found: list[Finding] = judge.night(2, before, after, told)
     return [finding.kind for finding in found]
 
 
@@ -71,6 +74,7 @@ def _typed(side: str = "app", value: Value = "Łódź", *, during: bool = False)
 
 OLD = {"app": _row("1", city="Bonn"), "ghl": _row("g", city="Bonn")}
 NEW = {"app": _row("1", city="Łódź"), "ghl": _row("g", city="Łódź")}
+BOTH = _seen({ANN: OLD["app"]}, {ANN: OLD["ghl"]})
 
 
 def _both(app: Row, ghl: Row) -> Seen:
@@ -142,6 +146,29 @@ def test_who_comes_back_is_seen() -> None:
     assert _judged(book, _seen({ANN: OLD["app"]}, {}), _both(OLD["app"], OLD["ghl"]), _told()) == [
         "revived"
     ]
+
+
+@pytest.mark.parametrize(
+    ("complete", "code", "before_the_night", "expected"),
+    [
+        (True, 1, BOTH, ["revived"]),
+        (False, 2, BOTH, []),
+        (True, 3, BOTH, []),
+        (False, 2, _seen({ANN: OLD["app"]}, {}), ["revived"]),
+    ],
+    ids=["read whole", "not read", "refused", "made by the run"],
+)
+def test_who_was_never_seen_on_both_sides_may_come_back(
+    complete: bool, code: int, before_the_night: Seen, expected: list[str]
+) -> None:
+    """A run that could not read a side links nobody there: who is deleted after it is new on the other side to the next."""
+    book = Book()
+    judge = Judge(book, RULES)
+    read = {"snapshots": [{"entity": "contact", "complete": complete}]}
+    judge.meet(before_the_night, BOTH, Told(code, {"provenance": read}))
+    book.gone[ANN]["ghl"] = 2
+    found = judge.night(3, _seen({ANN: OLD["app"]}, {}), BOTH, _told())
+    assert [finding.kind for finding in found] == expected
 
 
 def test_a_second_copy_is_seen() -> None:
