@@ -16,6 +16,7 @@ class Entity(StrEnum):
     TASK = "task"
     NOTE = "note"
     OPPORTUNITY = "opportunity"
+    APPOINTMENT = "appointment"
     TAG = "tag"
 
     @property
@@ -91,7 +92,8 @@ class EntitySpec:
     is open or completed, and can be overdue. What is `swept` GHL tells one parent at a time, so
     that it is read within a budget. What is `folded` is matched whatever its letter case. What is
     `usual` an application is taken to have, also where a pair file does not say where: of anything
-    else that means it has none.
+    else that means it has none. What is `read_only` is GHL's: it travels into the app, and is never
+    written in GHL. What is `shared` may hang on several at once, of which a read shows one.
     """
 
     plural: str
@@ -102,6 +104,8 @@ class EntitySpec:
     swept: bool = False
     folded: bool = False
     usual: bool = False
+    read_only: bool = False
+    shared: bool = False
 
 
 SPECS: Mapping[Entity, EntitySpec] = MappingProxyType(
@@ -109,9 +113,12 @@ SPECS: Mapping[Entity, EntitySpec] = MappingProxyType(
         Entity.COMPANY: EntitySpec("companies", folded=True),
         Entity.CONTACT: EntitySpec("contacts", person=True),
         Entity.TAG: EntitySpec("tags", set_of=Entity.CONTACT),
-        Entity.TASK: EntitySpec("tasks", parent=Entity.CONTACT, completes=True, usual=True),
+        Entity.TASK: EntitySpec(
+            "tasks", parent=Entity.CONTACT, completes=True, usual=True, shared=True
+        ),
         Entity.NOTE: EntitySpec("notes", parent=Entity.CONTACT, swept=True, usual=True),
         Entity.OPPORTUNITY: EntitySpec("opportunities", parent=Entity.CONTACT),
+        Entity.APPOINTMENT: EntitySpec("appointments", parent=Entity.CONTACT, read_only=True),
     }
 )
 """Every kind, in the order in which a plan's phase writes them.

@@ -99,7 +99,9 @@ class Snapshot:
 
     `fingerprint` names the content, whatever the order of the rows. A `partial` snapshot speaks
     only of what it covers. Where `as_of` is set, everybody is in it all the same: `not_read` of its
-    rows are as an earlier run read them, and all was last read whole at `as_of`.
+    rows are as an earlier run read them, and all was last read whole at `as_of`. One of a stretch of time
+    (`spanned`) is partial as well: it covers the linked records that were last seen in there, and a
+    rule leaves the others out.
     """
 
     entity: Entity
@@ -114,6 +116,7 @@ class Snapshot:
     quarantined: tuple[str, ...] = ()
     as_of: str = ""
     not_read: int = 0
+    spanned: bool = False
 
     @property
     def everybody(self) -> bool:

@@ -6,7 +6,7 @@ Link, diff, look again where a bulk read is no proof, judge, draft; parents firs
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from reconcile.compare.absence import (
     note_unproven,
     unconfirmed,
 )
-from reconcile.compare.diff import doubtful, make_delta
+from reconcile.compare.diff import doubtful, elsewhere, make_delta
 from reconcile.compare.flapping import hold
 from reconcile.compare.verdicts import judge, keep_consents, load_decisions
 from reconcile.errors import Blocked, ConnectorError, Expired, Malformed, Unnamed
@@ -170,14 +170,28 @@ def look_again(
                 if not isinstance(record, ConnectorError)
             ]
             shown += [(key, None) for key in lost if key in late]
+            both = elsewhere(stage, mapped, side, most=most)
+            shown += _still_there(mapped.entity, both, reader)
             if shown:
                 stage.refresh(mapped, side, shown)
             note_unproven(stage, mapped.entity, side, lost)
             stage.set_aside(
                 mapped, side, [unread(mapped.entity, key, error) for key, error in lost.items()]
             )
-            looked += len(answers)
+            looked += len(answers) + len(both)
     return looked
+
+
+def _still_there(
+    entity: Entity, found: Sequence[tuple[str, str | None]], reader: _Reader
+) -> list[tuple[str, Record | None]]:
+    """Those that still hang on the former contact, as they are there: they have not moved."""
+    there: list[tuple[str, Record | None]] = []
+    for key, parent in found:
+        record = reader.read(entity, key, parent)
+        if isinstance(record, Record) and record.parent == parent:
+            there.append((key, record))
+    return there
 
 
 class _Reader:

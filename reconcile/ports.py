@@ -94,12 +94,25 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """The stretch of time that a read was about.
+
+    It shows all records whose native `field` is a moment from `since` until before `until` (ISO
+    8601 in UTC), and says nothing of others.
+    """
+
+    field: str
+    since: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """The last thing an extraction yields: whether all of it was read, and why not.
 
     `reported_total` is the side's own count where it gives one. `partial` says that only what pages
-    cover was asked for. `quarantined` are rows that could not be read, each said in one sentence
-    with its file and line or key.
+    cover was asked for, and `span` that only a stretch of time was. `quarantined` are rows that
+    could not be read, each said in one sentence with its file and line or key.
     """
 
     complete: bool
@@ -107,6 +120,7 @@ class Proof:
     reported_total: int | None = None
     partial: bool = False
     quarantined: tuple[str, ...] = ()
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,16 +292,19 @@ def test_whoever_adds_a_kind_is_told_every_place() -> None:
 
 SHOWING = {
     "reconcile/entities.py": "the kind",
+    "connectors/ghl/settings.py": "the days that are read, by settings with words of their own",
+    "connectors/memory/vices.py": "its fields on the side in memory",
+    "flows/init/entities.py": "by what a table of it is known",
     "connectors/ghl/entities.py": "what it is in GHL",
     "connectors/ghl/endpoints.py": "its path",
-    "flows/config/sides.py": "its budget, a setting with words of its own",
+    "flows/config/sides.py": "the same settings, and the budget of what is shown of it",
     "reconcile/ledger/schema.py": "the table that ledgers have",
 }
 """All of the product that adding appointments touched by name; the sandbox, the demo and texts aside."""
 
 
-def test_what_is_only_shown_is_declared_in_five_files() -> None:
-    """Appointments are read, remembered, summed up and shown by code that does not name them."""
+def test_appointments_are_declared_in_eight_files() -> None:
+    """They are read, carried, remembered, summed up and shown by code that does not name them."""
     naming = set()
     for path in product():
         name = path.relative_to(ROOT).as_posix()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from connectors.ghl.api import Api
 from connectors.ghl.entities import SHOWN
+from connectors.ghl.moments import instant, zone_of
 from connectors.ghl.overlap import overlapped
 from reconcile.entities import OWNER, Shown
 from reconcile.errors import Blocked, ConnectorError, Expired, NotFound
 from reconcile.patience import Patience, unread
 from reconcile.ports import Agenda, Event
-
-_DATE = len("2021-07-16")
 
 
 def read(
@@ -59,14 +57,6 @@ def of_contact(api: Api, kind: Shown, contact: str) -> list[dict[str, Any]]:
     ]
 
 
-def zone_of(name: str) -> ZoneInfo | None:
-    """The zone of that name; None where there is no such zone, or no name."""
-    try:
-        return ZoneInfo(name) if name else None
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-
-
 def _event(event: dict[str, Any], kind: Shown, zone: ZoneInfo | None) -> Event:
     """The parts that a report shows: an event has more about people than it needs to."""
     shown = SHOWN[kind]
@@ -77,34 +67,3 @@ def _event(event: dict[str, Any], kind: Shown, zone: ZoneInfo | None) -> Event:
         title=str(event.get(shown.title) or ""),
         start=instant(event.get(shown.start), zone),
     )
-
-
-def instant(value: object, zone: ZoneInfo | None) -> str | None:
-    """A time of GHL's as an instant in UTC; None where nothing says which instant it is.
-
-    A contact's appointments have times without an offset, which are the location's own
-    (docs/ghl.md#appointments). A time that the zone's clock skips in spring is none; one that it
-    shows twice in autumn is taken for the first.
-    """
-    if not isinstance(value, str) or len(value.strip()) <= _DATE:
-        return None
-    try:
-        at = datetime.fromisoformat(value.strip())
-        moment = _located(at, zone)
-    except (ValueError, OverflowError):
-        return None
-    if moment is None:
-        return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _located(at: datetime, zone: ZoneInfo | None) -> datetime | None:
-    if at.tzinfo is not None:
-        return at.astimezone(UTC)
-    if zone is None:
-        return None
-    # A time that the clock skips comes back as another one: Python moves it, and GHL did not say
-    # that.
-    moment = at.replace(tzinfo=zone).astimezone(UTC)
-    shown = moment.astimezone(zone).replace(tzinfo=None)
-    return moment if shown == at else None

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.ghl import calendars
 from connectors.ghl.api import Api
 from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Row, decode, rows_of
@@ -100,6 +101,8 @@ def _page(member: str) -> type[msgspec.Struct]:
 
 def with_names(api: Api, entity: Entity, record: dict[str, Any]) -> dict[str, Any]:
     """A record with the names of what GHL holds by id. Raises Malformed for an unknown id."""
+    if GHL[entity].spanned:
+        return calendars.told(entity, record, api.calendars(), api.zone())
     if not GHL[entity].named:
         return record
     stage = str(record.get("pipelineStageId") or record.get("pipelineId") or "")

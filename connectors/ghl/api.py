@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from connectors.ghl.calendars import names
 from connectors.ghl.endpoints import Dialect
+from connectors.ghl.moments import zone_told
 from connectors.ghl.pipelines import Pipelines, listed
 from connectors.http import Answer, Client, Request
 from reconcile.ports import Json
@@ -22,6 +24,9 @@ class Api:
         self.dialect = dialect
         self._pipelines: Pipelines | None = None
         self._missing: set[str] = set()
+        self._calendars: Mapping[str, str] | None = None
+        self.timezone: str | None = None
+        """The location's time zone, "" where it names none; None until it was asked for."""
 
     def call(
         self,
@@ -36,6 +41,7 @@ class Api:
         Raises the ConnectorError that the answer stands for.
         """
         endpoint = self.dialect[name]
+        headers = {"Version": endpoint.version} if endpoint.version else {}
         return self.client.send(
             Request(
                 endpoint.method,
@@ -43,6 +49,7 @@ class Api:
                 endpoint=endpoint.name,
                 params=params or {},
                 body=body,
+                headers=headers,
                 replay=endpoint.replay,
             )
         )
@@ -61,3 +68,16 @@ class Api:
         if not known.knows(knowing):
             self._missing.add(knowing)
         return known
+
+    def calendars(self) -> Mapping[str, str]:
+        """The names of the location's calendars by their ids, asked for once."""
+        if self._calendars is None:
+            answer = self.call("calendar.list", params={"locationId": self.location})
+            self._calendars = names(answer.json())
+        return self._calendars
+
+    def zone(self) -> str:
+        """The location's time zone, asked for once."""
+        if self.timezone is None:
+            self.timezone = zone_told(self.call("location.get").json().get("location"))
+        return self.timezone

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.ghl import apart
+from connectors.ghl import apart, calendars
 from connectors.ghl.api import Api
 from connectors.ghl.contacts import member
 from connectors.ghl.entities import GHL
@@ -16,7 +16,7 @@ from connectors.ghl.lines import Row, listed, lists, with_parent
 from connectors.ghl.pipelines import needs_current
 from reconcile.errors import NotFound, Unnamed
 from reconcile.model import Entity
-from reconcile.ports import Json
+from reconcile.ports import Json, Span
 
 
 def of_contact(api: Api, entity: Entity, contact: str) -> list[Row]:
@@ -31,7 +31,21 @@ def of_contact(api: Api, entity: Entity, contact: str) -> list[Row]:
         reply = api.call(f"{entity}.list", {"contact": contact})
     except NotFound:
         return []
-    return [with_parent(row, contact) for row in listed(reply.body, entity.plural)]
+    kind = GHL[entity]
+    member_of_list = kind.rows or entity.plural
+    found = listed(reply.body, member_of_list)
+    rows = [with_parent(row, contact) for row in found]
+    if not kind.spanned:
+        return rows
+    return [apart.row_with_names(api, entity, row) for row in rows]
+
+
+def of_calendar(api: Api, entity: Entity, span: Span, calendar: str) -> list[Row]:
+    """What one of the location's calendars has in a stretch of time."""
+    params = calendars.asked(calendar, span, location=api.location)
+    reply = api.call(f"{entity}.events", params=params)
+    kind = GHL[entity]
+    return listed(reply.body, kind.rows)
 
 
 def get(api: Api, entity: Entity, contact: str, key: str) -> dict[str, Any] | None:
@@ -40,8 +54,11 @@ def get(api: Api, entity: Entity, contact: str, key: str) -> dict[str, Any] | No
     Raises Unnamed for a refusal that proves neither.
     """
     try:
-        record = member(api.call(f"{entity}.get", _parts(entity, contact, key)).json(), entity)
-        return apart.with_names(api, entity, record)
+        parts = _parts(entity, contact, key)
+        reply = api.call(f"{entity}.get", parts).json()
+        names = (*GHL[entity].members, entity)
+        record = apart.with_names(api, entity, member(reply, *names))
+        return _under(api, entity, contact, record)
     except NotFound:
         return None
     except Unnamed:
@@ -49,6 +66,21 @@ def get(api: Api, entity: Entity, contact: str, key: str) -> dict[str, Any] | No
         if GHL[entity].apart or lists(of_contact(api, entity, contact), key):
             raise
         return None
+
+
+def _under(api: Api, entity: Entity, contact: str, found: dict[str, Any]) -> dict[str, Any]:
+    """What names another of its contacts hangs on this one, too, where that lists it."""
+    stated = found.get("contactId")
+    if not entity.spec.shared or stated in (None, contact):
+        return found
+    rows = of_contact(api, entity, contact)
+    key = found.get("id")
+    if not lists(rows, str(key)):
+        return found
+    return {
+        **found,
+        "contactId": contact,
+    }
 
 
 def create(api: Api, entity: Entity, contact: str, fields: Mapping[str, Json]) -> dict[str, Any]:

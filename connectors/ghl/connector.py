@@ -17,6 +17,7 @@ from connectors.ghl.endpoints import DIALECTS
 from connectors.ghl.entities import GHL
 from connectors.ghl.faults import LOG_IN, ROTATE, explain
 from connectors.ghl.finder import Finder
+from connectors.ghl.moments import zone_told
 from connectors.ghl.outgoing import Spelling
 from connectors.ghl.pipelines import PIPELINE, STAGE
 from connectors.ghl.reader import Reader
@@ -104,7 +105,6 @@ class GhlConnector:
         self._looks = Looks()
         self._custom: dict[str, schema.CustomField] | None = None
         self._shaped: dict[Entity, Shape] = {}
-        self._zone: str | None = None
 
     def __repr__(self) -> str:
         return (
@@ -117,7 +117,7 @@ class GhlConnector:
         Raises InvalidField for a field that is not there.
         """
         where = schema.location(self.api)
-        self._zone = _zone(where)
+        self.api.timezone = zone_told(where)
         company = where.get("companyId")
         users = schema.users(self.api, company if isinstance(company, str) else None)
         self._custom = self._fetch_custom()
@@ -138,7 +138,7 @@ class GhlConnector:
             modified=frozenset(entity for entity, kind in GHL.items() if kind.dated),
             rewrites_tags=True,
             bulk=self._bulk(),
-            timezone=self._zone,
+            timezone=self.api.timezone,
             companies=self._names_linked(),
             owners=None if users is None else {user.id: user.email for user in users},
         )
@@ -259,6 +259,9 @@ class GhlConnector:
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """One Reply a Write; see Writer.run for what is raised."""
+        for write in writes:
+            if write.entity.spec.read_only:
+                raise InvalidField(f"{write.entity.plural} are never written in GHL")
         clear = None if self.settings.clear_with == "null" else ""
         custom = any(
             write.entity in GHL and GHL[write.entity].custom and self._needs_custom(write.entity)
@@ -285,10 +288,8 @@ class GhlConnector:
 
     def agendas(self, kind: Shown, contacts: Sequence[str]) -> Iterator[Agenda]:
         """What is only shown of each contact (see the port), a request a contact."""
-        if self._zone is None:
-            self._zone = _zone(schema.location(self.api))
         return agendas.read(
-            self.api, kind, contacts, zone=self._zone, width=self.settings.concurrency
+            self.api, kind, contacts, zone=self.api.zone(), width=self.settings.concurrency
         )
 
     def usage(self) -> Usage:
@@ -364,12 +365,6 @@ class GhlConnector:
         except Forbidden:
             return {}
         return {PIPELINE: known.names(), STAGE: known.stages()}
-
-
-def _zone(location: dict[str, Any]) -> str:
-    """The location's time zone; "" where GHL names none that is known here."""
-    zone = agendas.zone_of(str(location.get("timezone") or ""))
-    return zone.key if zone else ""
 
 
 def _options(settings: GhlSettings) -> Options:

@@ -135,11 +135,12 @@ def link_business(api: Api, contacts: Sequence[str], business: str | None) -> se
     return {str(done) for done in reply.get("ids") or []}
 
 
-def member(reply: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The object under `name`. Raises Malformed where the reply has none."""
-    item = reply.get(name)
-    if isinstance(item, dict):
-        return item
+def member(reply: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The object under the first of these names that has one. Raises Malformed where none has."""
+    for name in names:
+        item = reply.get(name)
+        if isinstance(item, dict):
+            return item
     raise Malformed(
-        f"expected a reply with {name!r}, found {', '.join(sorted(reply)) or 'an empty object'}"
+        f"expected a reply with {names[0]!r}, found {', '.join(sorted(reply)) or 'an empty object'}"
     )

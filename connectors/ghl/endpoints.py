@@ -9,18 +9,22 @@ docs/ghl.md#errors: creating a record may not be repeated blindly, everything el
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from urllib.parse import quote
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One operation of the API: method, path template, and whether repeating it is harmless."""
+    """One operation of the API: method, path template, and whether repeating it is harmless.
+
+    `version` is the Version header that its document asks for where it has one of its own.
+    """
 
     method: str
     path: str
     replay: bool = True
+    version: str = ""
 
     @property
     def name(self) -> str:
@@ -31,6 +35,9 @@ class Endpoint:
         """The path with its parts, each quoted: a record's key never changes the route."""
         return self.path.format_map({name: quote(value, safe="") for name, value in parts.items()})
 
+
+_OF_CALENDARS = "2021-04-15"
+"""The version that the documents of calendars ask for where others have 2021-07-28."""
 
 _GET, _POST, _PUT, _DELETE = "GET", "POST", "PUT", "DELETE"
 
@@ -73,6 +80,11 @@ _SHARED: dict[str, Endpoint] = {
     "opportunity.delete": Endpoint(_DELETE, "/opportunities/{opportunity}"),
     "pipeline.list": Endpoint(_GET, "/opportunities/pipelines"),
     "appointment.list": Endpoint(_GET, "/contacts/{contact}/appointments"),
+    "appointment.events": Endpoint(_GET, "/calendars/events", version=_OF_CALENDARS),
+    "appointment.get": Endpoint(
+        _GET, "/calendars/events/appointments/{appointment}", version=_OF_CALENDARS
+    ),
+    "calendar.list": Endpoint(_GET, "/calendars/", version=_OF_CALENDARS),
     "field.list": Endpoint(_GET, "/locations/{location}/customFields"),
     "location.get": Endpoint(_GET, "/locations/{location}"),
     "oauth.token": Endpoint(_POST, "/oauth/token", replay=False),
@@ -137,9 +149,10 @@ V2 = Dialect(
     "field_value",
     MappingProxyType({name: name for name in _SNAKE}),
 )
+_ONE_VERSION = {name: replace(endpoint, version="") for name, endpoint in _SHARED.items()}
 V3 = Dialect(
     "v3",
-    MappingProxyType({**_SHARED, **_V3}),
+    MappingProxyType({**_ONE_VERSION, **_V3}),
     "fieldValue",
     MappingProxyType({name: _camel(name) for name in _SNAKE}),
 )

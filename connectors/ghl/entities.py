@@ -42,6 +42,10 @@ class GhlEntity:
     cursor; others lie under their contact. `named` are fields that hold the name of something where
     GHL holds its id (see `pipelines`). `custom_values` are the members that may hold a custom
     value, in order of preference.
+
+    `spanned` kinds are read by the location's calendars, as far as that member lies in a stretch of
+    time. `moments` are members with a time that may be the location's own. `rows` is the member of
+    a list where that is not the kind's own name.
     """
 
     paths: Mapping[str, tuple[Path, ...]]
@@ -72,6 +76,18 @@ class GhlEntity:
     named: frozenset[str] = frozenset()
     # Reads say `value`, some writes' replies say fieldValue or field_value.
     custom_values: tuple[str, ...] = ("value", "fieldValue", "field_value")
+    spanned: str = ""
+    moments: tuple[str, ...] = ()
+    rows: str = ""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What a token is asked for beside the least."""
+        if self.spanned:
+            return ("calendars.readonly", f"{self.scope}.readonly")
+        return (
+            (f"{self.scope}.readonly", f"{self.scope}.write") if self.listed or self.apart else ()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +319,48 @@ _OPPORTUNITY = GhlEntity(
     custom_values=("fieldValue", "fieldValueString", "fieldValueArray"),
 )
 
+_APPOINTMENT_TEXTS: Mapping[str, str] = {
+    "title": "Title",
+    "notes": "Notes",
+    "address": "Place",
+    "calendar": "Calendar",
+    "status": "Status",
+    "assignedTo": "Assigned to",
+}
+_APPOINTMENT_MOMENTS: Mapping[str, str] = {
+    "startTime": "Start",
+    "endTime": "End",
+    "dateAdded": "Added",
+}
+
+_APPOINTMENT = GhlEntity(
+    paths={
+        **_plainly("title", "notes", "address", "calendar", *_APPOINTMENT_MOMENTS),
+        "status": one("appointmentStatus"),
+        "assignedTo": one("assignedUserId"),
+    },
+    # It is GHL's: nothing of it is written (docs/ghl.md#appointments).
+    info={
+        **{
+            name: FieldInfo(writable=False, clearable=False, label=label)
+            for name, label in _APPOINTMENT_TEXTS.items()
+        },
+        **{
+            name: FieldInfo("instant", writable=False, clearable=False, label=label)
+            for name, label in _APPOINTMENT_MOMENTS.items()
+        },
+    },
+    match=(("startTime",),),
+    scope="calendars/events",
+    content=("title",),
+    dated=True,
+    owners=frozenset({"assignedTo"}),
+    members=("event",),
+    rows="events",
+    spanned="startTime",
+    moments=(*_APPOINTMENT_MOMENTS, "dateUpdated"),
+)
+
 GHL: Mapping[Entity, GhlEntity] = MappingProxyType(
     {
         Entity.COMPANY: _COMPANY,
@@ -310,6 +368,7 @@ GHL: Mapping[Entity, GhlEntity] = MappingProxyType(
         Entity.TASK: _TASK,
         Entity.NOTE: _NOTE,
         Entity.OPPORTUNITY: _OPPORTUNITY,
+        Entity.APPOINTMENT: _APPOINTMENT,
     }
 )
 """Every kind of record that GHL is asked for."""

@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 
 from connectors.ghl.api import Api
+from connectors.ghl.contacts import member
 from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Row, fresh, listed
 from connectors.ghl.overlap import skipping
-from reconcile.errors import Malformed, NotFound, Transient
+from connectors.http import Answer
+from reconcile.errors import NotFound, Transient
 from reconcile.model import Entity
 from reconcile.ports import Json
 
@@ -61,7 +63,7 @@ def names(api: Api, entity: Entity) -> Iterator[tuple[str, str]]:
 def get(api: Api, entity: Entity, key: str) -> dict[str, Any] | None:
     """The record as it is now; None where GHL says that there is none."""
     try:
-        return _member(api.call(f"{entity}.get", {entity.value: key}).json(), entity)
+        return _record(api.call(f"{entity}.get", {entity.value: key}), entity)
     except NotFound:
         return None
 
@@ -69,13 +71,12 @@ def get(api: Api, entity: Entity, key: str) -> dict[str, Any] | None:
 def create(api: Api, entity: Entity, fields: Mapping[str, Json]) -> dict[str, Any]:
     """POST: the record as GHL says it now is."""
     body: dict[str, Json] = {**GHL[entity].created, **fields, "locationId": api.location}
-    return _member(api.call(f"{entity}.create", body=body).json(), entity)
+    return _record(api.call(f"{entity}.create", body=body), entity)
 
 
 def update(api: Api, entity: Entity, key: str, fields: Mapping[str, Json]) -> dict[str, Any]:
     """PUT with the changed fields alone."""
-    reply = api.call(f"{entity}.update", {entity.value: key}, body=dict(fields))
-    return _member(reply.json(), entity)
+    return _record(api.call(f"{entity}.update", {entity.value: key}, body=dict(fields)), entity)
 
 
 def delete(api: Api, entity: Entity, key: str) -> None:
@@ -86,13 +87,6 @@ def delete(api: Api, entity: Entity, key: str) -> None:
         return
 
 
-def _member(reply: Mapping[str, Any], entity: Entity) -> dict[str, Any]:
-    """The record in a reply, under whichever of its names. Raises Malformed where it has none."""
-    names = GHL[entity].members
-    for name in names:
-        item = reply.get(name)
-        if isinstance(item, dict):
-            return item
-    raise Malformed(
-        f"expected a reply with {names[0]!r}, found {', '.join(sorted(reply)) or 'an empty object'}"
-    )
+def _record(answer: Answer, entity: Entity) -> dict[str, Any]:
+    """The record in an answer, under whichever of its names."""
+    return member(answer.json(), *GHL[entity].members)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from connectors.ghl import apart, children, contacts, located
+from connectors.ghl import apart, calendars, children, contacts, located
 from connectors.ghl.api import Api
 from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Head, Row, SearchPage, fresh, join, rows_of
@@ -20,7 +20,7 @@ from reconcile.entities import OWNER
 from reconcile.errors import Blocked, ConnectorError, Expired, Malformed
 from reconcile.model import Entity
 from reconcile.patience import Patience, unread
-from reconcile.ports import Page, Proof, Scope
+from reconcile.ports import Page, Proof, Scope, Span
 
 Item = TypeVar("Item")
 Read: TypeAlias = Iterator[Page | Proof]
@@ -77,7 +77,7 @@ class Reader:
 
         All is read by the search of the location, else by a request a contact.
         """
-        if GHL[entity].apart and scope.keys is not None:
+        if (GHL[entity].apart or GHL[entity].spanned) and scope.keys is not None:
             fetch = partial(children.get, self._api, entity, "")
             return self._guarded(self._by_key(scope.keys, fetch, what=entity))
         return self._guarded(_only(scope.keys, self._children(entity, scope)))
@@ -87,6 +87,8 @@ class Reader:
             return self._under(entity, scope.parents)
         if self._settings.business_ids:
             return self._under(entity, self._business_keys())
+        if GHL[entity].spanned:
+            return self._by_calendar(entity)
         if GHL[entity].apart:
             return self._by_cursor(entity)
         return self._searched(entity) if GHL[entity].searched else self._swept(entity)
@@ -159,12 +161,24 @@ class Reader:
 
     def _under(self, entity: Entity, parents: Iterable[str]) -> Iterator[Page | Proof]:
         lost: list[str] = []
+        seen: set[str] = set()  # what hangs on several contacts comes with each
+        span = None
+        if GHL[entity].spanned:
+            span = self._span(entity)
         fetch = partial(children.of_contact, self._api, entity)
         answers = self._each(parents, fetch, lost, what=f"of {entity.parent}")
         for part in _runs(answers, PARENTS_A_PAGE):
-            rows = [row for _, listed in part for row in listed if not row.head.deleted]
+            listed = [row for _, rows in part for row in rows if not row.head.deleted]
+            rows = fresh(listed, seen)
+            if span is not None:
+                rows = [row for row in rows if calendars.within(span, row.raw)]
             yield Page(join(rows), len(rows), covers=tuple(contact for contact, _ in part))
-        yield Proof(complete=True, partial=True, quarantined=tuple(lost))
+        yield Proof(
+            complete=True,
+            partial=True,
+            quarantined=tuple(lost),
+            span=span,
+        )
 
     def _each(
         self, keys: Iterable[str], fetch: Callable[[str], Item], lost: list[str], *, what: str
@@ -236,6 +250,35 @@ class Reader:
             f"{entity.plural} kept moving between pages through {self._settings.task_sweeps} reads"
         )
         yield Proof(complete=False, why_incomplete=why)
+
+    def _by_calendar(self, entity: Entity) -> Read:
+        """A stretch of time of the whole location, a request a calendar: contacts are many more."""
+        lost: dict[str, str] = {}
+        seen: set[str] = set()
+        span = self._span(entity)
+        fetch = partial(children.of_calendar, self._api, entity, span)
+        width = self._settings.concurrency
+        for found in overlapped(fetch, self._api.calendars(), width=width):
+            new = fresh(found, seen)
+            live = [row for row in new if not row.head.deleted]
+            rows = self._named(entity, live, lost)
+            if rows:
+                yield Page(join(rows), len(rows))
+        yield Proof(
+            complete=True,
+            quarantined=tuple(lost.values()),
+            span=span,
+        )
+
+    def _span(self, entity: Entity) -> Span:
+        """The days that are read of what is `spanned`."""
+        past, ahead = self._settings.days(entity)
+        return calendars.span_of(
+            GHL[entity].spanned,
+            now=self._clock(),
+            past=past,
+            ahead=ahead,
+        )
 
     def _by_cursor(self, entity: Entity) -> Iterator[Page | Proof]:
         """All of the location, twice where GHL's own count and what was read differ."""

@@ -26,7 +26,8 @@ class GhlSettings:
     whether one channel's "do not disturb" is sent with every other channel's no
     (docs/ghl.md#do-not-disturb). `company_names`: what companies are called is told beside the
     fields. `daily_reserve` is the share of the daily quota left to other
-    integrations.
+    integrations. Appointments are read from `appointments_past` days ago to
+    `appointments_ahead` days from now, where they are mapped.
     """
 
     location: str
@@ -44,6 +45,8 @@ class GhlSettings:
     range_reads: bool = True
     lag_seconds: float = 60.0
     daily_reserve: float = 0.1
+    appointments_past: int = 30
+    appointments_ahead: int = 365
     clear_with: Literal["null", "empty"] = "null"
     dnd_writes: Literal["whole", "part"] = "whole"
     user_agent: str = "ghl-reconcile/0.1"
@@ -54,3 +57,7 @@ class GhlSettings:
     def used(self, entity: Entity, known: tuple[str, ...]) -> tuple[str, ...]:
         """The native fields of `entity` to deal with: the mapping's, or all `known` ones."""
         return self.fields.get(entity) or known
+
+    def days(self, entity: Entity) -> tuple[int, int]:
+        """How many days before and after now records of a kind are read that happen at a time."""
+        return getattr(self, f"{entity.plural}_past"), getattr(self, f"{entity.plural}_ahead")

@@ -46,6 +46,11 @@ FIELDS: Mapping[Entity, Mapping[str, FieldInfo]] = {
         "status": FieldInfo(),
         "value": FieldInfo("decimal"),
     },
+    Entity.APPOINTMENT: {
+        "title": FieldInfo(),
+        "status": FieldInfo(),
+        "start": FieldInfo("instant"),
+    },
 }
 """The native fields that a MemoryConnector has unless told otherwise.
 

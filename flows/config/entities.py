@@ -184,6 +184,8 @@ def _entity_map(form: MapForm, setting: Setting) -> EntityMap:
     _check_twice(fields, setting)
     _check_letter_case(fields, setting)
     _check_deletes(form, setting)
+    if entity.spec.read_only:
+        form = _read_only(form, setting)
     if form.merged is not OnMerge.HOLD and not entity.spec.person:
         what = f'[{entity}] merged = "{form.merged}": {entity.plural} are not merged, contacts are'
         setting.problems.add(
@@ -248,6 +250,35 @@ def _check_deletes(form: MapForm, setting: Setting) -> None:
         setting.problems.add(
             (setting.entity.value, "delete", "ghl"), what, "Use hold, mirror or ignore."
         )
+
+
+def _read_only(form: MapForm, setting: Setting) -> MapForm:
+    """The form of what is GHL's own: nothing of it is created or deleted there.
+
+    What says otherwise is noted.
+    """
+    entity = setting.entity
+    about = f"{entity.plural} are never written in GHL"
+    creates, deletes = form.create, form.delete
+    if "create" in form.model_fields_set and creates.allows(Side.GHL):
+        setting.problems.add(
+            (entity.value, "create"),
+            f"[{entity}] create: {about}",
+            'Write create = "app" or "none", or take the line away.',
+        )
+    if "ghl" in deletes.model_fields_set and deletes.ghl is not OnDelete.IGNORE:
+        setting.problems.add(
+            (entity.value, "delete", "ghl"),
+            f"[{entity}.delete] ghl: {about}",
+            'Write ghl = "ignore", or take the line away.',
+        )
+    create = OnCreate.NONE
+    if creates.allows(Side.APP):
+        create = OnCreate.APP
+    delete = deletes.model_copy(update={"ghl": OnDelete.IGNORE})
+    return form.model_copy(
+        update={"create": create, "delete": delete},
+    )
 
 
 def _check_creates(

@@ -57,7 +57,7 @@ def field_of(key: str, form: FieldForm, setting: Setting) -> Field:
     native = ghl[0] if ghl and (formula is None or form.ghl) else ""
     codec = _codec(key, form, native, setting)
     name = TAGS if native and _is_tags(ghl, setting.entity) else key
-    rule = _rule(form, codec, to_ghl=bool(form.ghl))
+    rule = _rule(form, codec, setting.entity)
     rule = replace(rule, computed=formula is not None)
     built = Field(
         name=name,
@@ -201,11 +201,11 @@ def checked_timezone(name: str, path: KeyPath, problems: Problems) -> str:
     return name
 
 
-def _rule(form: FieldForm, codec: Codec, *, to_ghl: bool) -> Rule:
+def _rule(form: FieldForm, codec: Codec, entity: Entity) -> Rule:
     default = TAGS_RULE if codec.name in _SETS else Rule()
-    flow = form.flow or default.flow
+    flow = form.flow or (Flow.TO_APP if entity.spec.read_only else default.flow)
     if form.flow is None and (form.constant is not None or form.value is not None):
-        flow = Flow.TO_GHL if to_ghl else Flow.TO_APP
+        flow = Flow.TO_GHL if form.ghl else Flow.TO_APP
     if codec.name == "consent":
         opt_in = form.opt_in == "travels"
         return Rule(flow, OnConflict.RESTRICT, form.drift or Drift.REVERT, opt_in=opt_in)

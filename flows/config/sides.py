@@ -341,6 +341,18 @@ class GhlForm(Part):
         le=2**31 - 1,
         description="contacts whose appointments are read per run, to be shown in its report",
     )
+    appointments_past: int = Field(
+        default=30,
+        ge=0,
+        le=3_650,
+        description="appointments that are mapped: days before a run that it still reads",
+    )
+    appointments_ahead: int = Field(
+        default=365,
+        ge=1,
+        le=3_650,
+        description="appointments that are mapped: days after a run that it reads",
+    )
     daily_reserve: float = Field(
         default=0.1, ge=0, lt=1, strict=False, description="share of the day's quota left to others"
     )

@@ -5,13 +5,14 @@ A token that works, its scopes, enough quota, and one idea of the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from connectors.ghl import apart, schema
+from connectors.ghl import apart, calendars, schema
 from connectors.ghl.api import Api
 from connectors.ghl.entities import GHL, SHOWN
 from flows.config import Pair
@@ -67,6 +68,34 @@ def needs(api: Api, owned: tuple[Entity, ...] = ()) -> tuple[Need, ...]:
     )
 
 
+def _of_calendars(api: Api, mapped: Collection[Entity]) -> Iterator[Need]:
+    """The reads of what the location's calendars tell, tried on the first of them."""
+    for entity in mapped:
+        if not GHL[entity].spanned:
+            continue
+        listing, reading = GHL[entity].scopes
+        yield Need(
+            "calendar.list",
+            listing,
+            (entity,),
+            params={"locationId": api.location},
+        )
+        span = calendars.span_of(
+            GHL[entity].spanned,
+            now=0,
+            past=0,
+            ahead=1,
+        )
+        with suppress(ConnectorError):  # it is told by then
+            for key in tuple(api.calendars())[:1]:
+                yield Need(
+                    f"{entity}.events",
+                    reading,
+                    (entity,),
+                    params=calendars.asked(key, span, location=api.location),
+                )
+
+
 def _search(api: Api, entity: Entity) -> Need:
     """The smallest search of what hangs on contacts."""
     name, scope = f"{entity}.search", f"{GHL[entity].scope}.readonly"
@@ -82,7 +111,7 @@ def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
     """
     mapped = {entity.entity for entity in pair.mapping.entities} | named(pair.mapping)
     owned = (one.entity for one in pair.mapping.entities if _has_owner(one))
-    for need in needs(api, tuple(owned)):
+    for need in (*needs(api, tuple(owned)), *_of_calendars(api, mapped)):
         if need.entities and not mapped.intersection(need.entities):
             continue
         try:
@@ -182,10 +211,12 @@ def estimate(pair: Pair, api: Api) -> int | None:
 
 
 def _apart(pair: Pair, api: Api) -> int:
-    """The pages of what is read by a cursor, with the names that it is told by."""
+    """The requests for what is read by a cursor or by calendars, with the names it is told by."""
     pages = 0
     for mapped in pair.mapping.entities:
         kind = mapped.entity
+        if GHL[kind].spanned:
+            pages += 1 + len(api.calendars())
         if GHL[kind].apart:
             found: Any = api.call(f"{kind}.search", params=apart.search_params(api, limit=1)).json()
             total = (found.get("meta") or {}).get("total") or 0

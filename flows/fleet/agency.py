@@ -163,6 +163,5 @@ class _Said:
 def _scopes(template: Template) -> tuple[str, ...]:
     """The least, what the mapped kinds need beyond it, and the agency's own."""
     kinds = [GHL[kind] for kind in RECORDS if kind.value in template.document]
-    own = [kind.scope for kind in kinds if kind.listed or kind.apart]
-    more = [f"{scope}.{right}" for scope in own for right in ("readonly", "write")]
+    more = [scope for kind in kinds for scope in kind.scopes]
     return tuple(dict.fromkeys((*SCOPES, *more, "oauth.write", "oauth.readonly")))

@@ -53,6 +53,8 @@ _DONE: frozenset[FieldType] = frozenset(["bool", "choice"])
 _TYPES: Mapping[Concept, frozenset[FieldType]] = {
     "dateOfBirth": _DATES,
     "dueDate": _DATES,
+    "startTime": _DATES,
+    "endTime": _DATES,
     "completed": _DATES | _DONE,
     "monetaryValue": frozenset(["decimal", "integer", "text"]),
 }
@@ -150,7 +152,27 @@ def guesses(table: Table, entity: Entity) -> tuple[Guess, ...]:
         taken = {other.column.name for other in chosen.values()}
         if one.confidence >= SURE and one.concept not in chosen and one.column.name not in taken:
             chosen[one.concept] = one
+    for one in _pointing(table, entity):
+        chosen.setdefault(one.concept, one)
     return tuple(_names_settled(chosen).values())
+
+
+def _pointing(table: Table, entity: Entity) -> Iterator[Guess]:
+    """References that are called after what GHL tells by name: stage_id, pipeline_id."""
+    for column, target in table.references.items():
+        own = [word for word in words(column) if word not in _IDS]
+        title = " ".join(own)
+        for concept in sorted(GHL[entity].named):
+            synonyms = LIKENESS[entity].concepts[concept]
+            sure = likeness(title, synonyms, context=words(table.name))
+            if sure < SURE:
+                continue
+            yield Guess(
+                table.column(column),
+                concept,
+                round(0.95 * sure, 2),
+                f'the name "{column}", and it points to "{target}"',
+            )
 
 
 def _order(one: Guess) -> tuple[bool, float]:
@@ -218,7 +240,8 @@ def lines(
     whole = {column.name: column.list_of for column in table.columns if column.list_of}
     apart = _calling_code(table) if entity.spec.person else None
     said = consents(free_columns(table)) if GHL[entity].consent else {}
-    for column in free_columns(table):
+    free = free_columns(table)
+    for column in (each for each in table.columns if each in free or each.name in placed):
         if column.name in said and column.name not in placed:
             yield said[column.name]
             continue

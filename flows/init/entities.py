@@ -16,7 +16,8 @@ class Likeness:
 
     What hangs on a contact has one of `has`, and one of `proofs` unless the table's name says what
     it is. `weighed` are the concepts that count for it; none: all do. `lacking` is said where no
-    table is like it. `natives` are the GHL fields of the concepts that have other names there.
+    table is like it; nothing is said of what few applications have. `natives` are the GHL fields of
+    the concepts that have other names there.
     """
 
     concepts: Mapping[Concept, str]
@@ -39,6 +40,28 @@ class Likeness:
         """Whether it can be such a table at all."""
         return not self.has.isdisjoint(concepts) and (named or not self.proofs.isdisjoint(concepts))
 
+
+APPOINTMENT: Mapping[Concept, str] = {
+    "title": "title|name|subject|titel|betreff|bezeichnung|titulo|asunto|titre|objet|titolo|oggetto",
+    "status": "status|state|appointment status|booking status|estado|statut|stato",
+    "startTime": (
+        "start|starts|start time|starts at|start at|start date|date start|begin|begins at|beginn"
+        "|anfang|von|termin|appointment date|appointment time|scheduled at|scheduled for|booked for"
+        "|inicio|hora inicio|debut|date debut|inizio|ora inizio|aanvang"
+    ),
+    "endTime": (
+        "end|ends|end time|ends at|end at|end date|date end|finish|finishes at|ende|bis|fin|hora fin"
+        "|date fin|fine|ora fine|einde"
+    ),
+    "notes": "notes|note|comment|comments|remarks|notiz|notizen|bemerkung|nota|notas|remarque",
+    "address": "place|location|address|room|ort|raum|adresse|lugar|direccion|lieu|luogo",
+}
+APPOINTMENTS = (
+    "appointment appointments booking bookings visit visits meeting meetings reservation "
+    "reservations termin termine cita citas reserva reservas rdv appuntamento appuntamenti "
+    "afspraak afspraken agendamento agendamentos"
+)
+"""The words of such tables, beside those of `words`, which is as long as a file may be."""
 
 LIKENESS: Mapping[Entity, Likeness] = MappingProxyType(
     {
@@ -85,6 +108,13 @@ LIKENESS: Mapping[Entity, Likeness] = MappingProxyType(
             has=frozenset({"title"}),
             proofs=frozenset({"pipeline", "stage"}),
             natives={"title": "name"},
+        ),
+        Entity.APPOINTMENT: Likeness(
+            concepts=APPOINTMENT,
+            tables=APPOINTMENTS,
+            lacking="",
+            has=frozenset({"startTime"}),
+            proofs=frozenset({"endTime"}),
         ),
     }
 )

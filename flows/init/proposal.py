@@ -62,7 +62,8 @@ class Line:
     It has two GHL fields for a name that GHL splits.
 
     `flow` is said where a value goes one way alone; `true_says` of a consent; `value` where it is
-    computed; `by` where it names a record of another kind.
+    computed; `by` where it names a record of another kind; `lookup` where it holds the key of a row
+    that says what GHL holds.
     """
 
     entity: Entity
@@ -79,6 +80,7 @@ class Line:
     true_says: str = ""
     value: str = ""
     by: str = ""
+    lookup: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """The question that a person is asked about it."""

@@ -11,6 +11,7 @@ from flows.init.ends import Scalar, commonest, holding, new_values, tenant, tena
 from flows.init.entities import LIKENESS
 from flows.init.found import Table
 from flows.init.joining import beside
+from flows.init.pivot import called_so
 from flows.init.pointed import company_flag
 from flows.init.proposal import SURE, Line, Place, Proposal, Unplaced
 from flows.init.references import with_references
@@ -24,6 +25,9 @@ from reconcile.values.mapping import TAGS
 
 _CLOSE = 0.7
 """A table that is this much like another one is said beside it."""
+
+_CALLED = "name|title|label|stage|pipeline|titel|bezeichnung|nombre|titulo|nom|libelle|nome|titolo"
+"""What the column is called that says what a row is."""
 
 
 Choose = Callable[[str, Sequence[str]], str]
@@ -62,12 +66,9 @@ def propose(
     places = _places(tables, proposed, choose)
     for place in places:
         known = ghl.fields.get(place.entity, {})
-        proposed += lines(
-            by_name[place.table],
-            place.entity,
-            known,
-            parent=place.parent,
-        )
+        table = by_name[place.table]
+        said = lines(table, place.entity, known, parent=place.parent)
+        proposed += [_looked_up(line, table, by_name) for line in said]
     if places:
         whose = _whose(by_name[places[0].table], tables, choose)
         places = _with_all(places, tables, proposed, whose)
@@ -75,7 +76,7 @@ def propose(
     missing = [
         Unplaced(entity.value, like.lacking)
         for entity, like in LIKENESS.items()
-        if entity not in present
+        if entity not in present and like.lacking
     ]
     if places and places[0].tags is None:
         missing.append(Unplaced(TAGS, "no column and no join table looks like tags"))
@@ -86,6 +87,35 @@ def propose(
         lines=(*(one for one in proposed if isinstance(one, Line)), *_tag_lines(places)),
         unplaced=(*missing, *(one for one in unplaced if one.where != tags)),
         region=ghl.region,
+    )
+
+
+def _looked_up(
+    line: Line | Unplaced, table: Table, by_name: Mapping[str, Table]
+) -> Line | Unplaced:
+    """A line with what the rows are called that its column points to."""
+    if not isinstance(line, Line) or line.column not in table.references:
+        return line
+    target = by_name.get(table.references[line.column])
+    called = None
+    if target is not None and len(target.key) == 1:
+        called = called_so(target.columns, _CALLED)
+    if target is None or called is None:
+        return Unplaced(
+            f"{table.name}.{line.column}",
+            "it holds keys, and nothing says what GHL calls them: map it with a lookup",
+            line.entity,
+        )
+    (key,) = target.key
+    said = {
+        "table": target.name,
+        "key": key,
+        "value": called.name,
+    }
+    return replace(
+        line,
+        lookup=said,
+        samples=called.distinct[:3],
     )
 
 

@@ -239,6 +239,7 @@ def _value(
         "choices": line.choices,
         "value": line.value,
         "by": line.by,
+        "lookup": line.lookup,
         "true_says": line.true_says,
     }
     if line.also:

@@ -29,7 +29,7 @@ from reconcile.entities import OWNER, SWEPT
 from reconcile.errors import ConnectorError, Refused, StalePlan, Stopped
 from reconcile.ledger import hints, runs
 from reconcile.ledger.journal import Journal
-from reconcile.link import focused
+from reconcile.link import focused, spans
 from reconcile.link.link import keep_base, load_base, load_graves
 from reconcile.model import Entity, Operation, Outcome, Side, Snapshot, Status
 from reconcile.plan import draft, planfile, refusals, selection
@@ -125,6 +125,9 @@ def stage(run: Run, spools: Sequence[Spool]) -> None:
     for mapped in run.mapping.entities:
         load_base(run.stage, run.ledger, mapped.entity, folder=_kept(run))
         differences.load(run.stage, run.ledger, mapped)
+    for entity, side, spooled in spools:
+        if spooled.proof.span is not None:
+            spans.cover(run.stage, run.ledger, run.mapping[entity], side, spooled.proof.span)
     load_standing(run.stage, run.ledger, run.mapping)
     doubt_unknown(run.stage, run.mapping)
     load_graves(run.stage, run.ledger, since=_before(run.started_at, hours=1))

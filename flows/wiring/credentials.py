@@ -48,8 +48,7 @@ SCOPES = (
 def scopes_of(pair: Pair, level: Level) -> tuple[str, ...]:
     """What an app is asked to grant: the least, and what the mapped kinds need beyond that."""
     kinds = (GHL[each.entity] for each in pair.mapping.entities)
-    own = [kind.scope for kind in kinds if kind.listed or kind.apart]
-    more = [f"{scope}.{right}" for scope in own for right in ("readonly", "write")]
+    more = [scope for kind in kinds for scope in kind.scopes]
     more += [f"{GHL[kind].scope}.readonly" for kind in named(pair.mapping)]
     agency = ["oauth.write", "oauth.readonly"] if level == "Company" else []
     return tuple(dict.fromkeys((*SCOPES, *more, *agency)))

@@ -41,6 +41,10 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
             absent_runs=mapped.absent_runs,
             asked_before=ASKED_BEFORE,
         )
+        for side in Side:
+            snapshot = stage.snapshots[entity, side]
+            if snapshot.spanned and snapshot.complete:
+                stage.make("compare/absences_outside", entity=entity, side=side)
 
 
 def leave(stage: Stage, mapped: EntityMap) -> None:

@@ -70,3 +70,19 @@ def doubtful(
     )
     rows = stage.rows(query)
     return [(str(key), None if parent is None else str(parent)) for key, parent in rows]
+
+
+def elsewhere(
+    stage: Stage, mapped: EntityMap, side: Side, *, most: int
+) -> list[tuple[str, str | None]]:
+    """(key, former parent) of what is shown on another contact than before, and may hang on both.
+
+    Where there are more than `most`, none are looked at: they are asked about.
+    """
+    if not mapped.entity.spec.shared:
+        return []
+    query = render("compare/elsewhere", entity=mapped.entity, side=side)
+    rows = stage.rows(query)
+    if len(rows) > most:
+        return []
+    return [(str(key), str(parent)) for key, parent in rows]

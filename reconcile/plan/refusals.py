@@ -77,9 +77,7 @@ def _differences(
     other_key = outcome.key if outcome.key != operation.key else None
     reason = "another record has it" if outcome.code in SHARED else "it takes no such value"
     refused = _refused(mapped, operation, outcome)
-    # A deal's stage is one of its pipeline's: where the pipeline is refused, it goes nowhere alone.
-    apart = mapped.entity.spec.person or outcome.code not in SHARED
-    among = apart and len(refused) > 1
+    among = len(refused) > 1
     for (name, item), (sent, stored) in refused.items():
         yield Difference(
             mapped.entity,

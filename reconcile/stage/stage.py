@@ -443,8 +443,9 @@ class Stage:
             fingerprint=fingerprint,
             why_incomplete="; ".join(why),
             reported_total=proof.reported_total,
-            partial=proof.partial,
+            partial=proof.partial or proof.span is not None,
             quarantined=proof.quarantined,
+            spanned=proof.span is not None,
         )
 
     def _once_each(self, table: str) -> list[str]:

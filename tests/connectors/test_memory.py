@@ -17,6 +17,7 @@ TEXT = {
     Entity.TASK: "title",
     Entity.NOTE: "body",
     Entity.OPPORTUNITY: "name",
+    Entity.APPOINTMENT: "title",
 }
 
 
@@ -35,6 +36,8 @@ def sample(entity: Entity, number: int) -> dict[str, Json]:
             return {"title": f"call {number}", "completed": False, "due": "2026-02-03T04:05:06Z"}
         case Entity.OPPORTUNITY:
             return {"name": f"roof {number}", "pipeline": "Sales", "status": "open"}
+        case Entity.APPOINTMENT:
+            return {"title": f"visit {number}", "status": "new", "start": "2026-02-03T04:05:06Z"}
         case _:
             return {"body": f"note {number}"}
 

@@ -12,13 +12,16 @@ import pytest
 from connectors.ghl.entities import GHL
 from connectors.ghl.sandbox import Sandbox
 from flows.config import load
+from flows.config.pair import read
 from flows.init import Proposal, init, propose
 from flows.init.run import Wish
 from flows.init.survey import survey
 from flows.init.telling import summary
+from flows.init.writing import Head, pair_text
 from flows.wiring.wiring import connect
 from reconcile.model import Entity, Side
 from reconcile.ports import Description, Page, Proof
+from reconcile.values.policy import Flow
 from tests.connectors.databases import fresh_database, run
 
 PEOPLE = """
@@ -74,6 +77,50 @@ def test_deals_become_opportunities(tmp_path: Path) -> None:
     task = proposal.place(Entity.TASK)
     assert task is not None
     assert task.table == "todos"
+
+
+def test_a_stage_by_its_key_is_looked_up(tmp_path: Path) -> None:
+    """Deals that point to rows of stages and pipelines are mapped by what these rows are called, and the file that is written loads."""
+    proposal = _proposed(
+        "CREATE TABLE pipelines (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO pipelines VALUES (1, 'Sales'), (2, 'Care');"
+        "CREATE TABLE deal_stages (id INTEGER PRIMARY KEY, title TEXT, position INTEGER); INSERT INTO deal_stages VALUES (1, 'New', 1), (2, 'Signed', 2);"
+        "CREATE TABLE deals (id INTEGER PRIMARY KEY, person_id INTEGER REFERENCES people, title TEXT, pipeline_id INTEGER REFERENCES pipelines,"
+        " stage_id INTEGER REFERENCES deal_stages, amount NUMERIC);"
+        "INSERT INTO deals VALUES (1, 1, 'Roof 2026', 1, 1, 500), (2, 2, 'Wall', 1, 2, 1200.5);",
+        tmp_path,
+    )
+    lookups = {line.column: (line.ghl, line.lookup) for line in proposal.fields(Entity.OPPORTUNITY)}
+    assert lookups == {
+        "title": (("name",), {}),
+        "pipeline_id": (("pipeline",), {"table": "pipelines", "key": "id", "value": "name"}),
+        "stage_id": (("stage",), {"table": "deal_stages", "key": "id", "value": "title"}),
+        "amount": (("monetaryValue",), {}),
+    }
+    head = Head("acme", f"sqlite:///{tmp_path}/x.db", "http://127.0.0.1:1", "loc1", "env:GHL_TOKEN")
+    pair = read(
+        pair_text(proposal, head), tmp_path / "acme.toml", environ={"GHL_TOKEN": "pit-whole"}
+    )
+    assert {field.ghl for field in pair.mapping[Entity.OPPORTUNITY].fields} >= {("stage",)}
+
+
+def test_visits_become_appointments(tmp_path: Path) -> None:
+    """A table of visits with a start and an end goes one way, from GHL into it."""
+    proposal = _proposed(
+        "CREATE TABLE visits (id INTEGER PRIMARY KEY, person_id INTEGER REFERENCES people, subject TEXT, starts_at TIMESTAMP, ends_at TIMESTAMP, status TEXT);"
+        "INSERT INTO visits VALUES (1, 1, 'Teeth', '2026-12-01 10:00:00', '2026-12-01 10:30:00', 'confirmed');",
+        tmp_path,
+    )
+    assert _fields(proposal, Entity.APPOINTMENT) == {
+        "subject": ("title",),
+        "starts_at": ("startTime",),
+        "ends_at": ("endTime",),
+        "status": ("status",),
+    }
+    head = Head("acme", f"sqlite:///{tmp_path}/x.db", "http://127.0.0.1:1", "loc1", "env:GHL_TOKEN")
+    pair = read(
+        pair_text(proposal, head), tmp_path / "acme.toml", environ={"GHL_TOKEN": "pit-whole"}
+    )
+    assert {field.rule.flow for field in pair.mapping[Entity.APPOINTMENT].fields} == {Flow.TO_APP}
 
 
 OWN = {"first_name": ("firstName",), "last_name": ("lastName",), "email": ("email",)}

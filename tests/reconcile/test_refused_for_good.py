@@ -10,11 +10,10 @@ import pytest
 from connectors.memory import Vices
 from reconcile.model import Entity, Side
 from reconcile.ports import Write
-from reconcile.values.mapping import EntityMap
-from tests.builders import World, contacts, field_of, mapping_of
+from tests.builders import World, contacts, mapping_of
 from tests.flows.nights import night
 
-C, D = Entity.CONTACT, Entity.OPPORTUNITY
+C = Entity.CONTACT
 STRICT = Vices(unique=("email", "phone"), strict=True)
 PHONES = {"ann": "+18885551210", "bob": "+18885551211", "cyd": "+18885551212"}
 SHARED = "+18885551299"
@@ -137,25 +136,3 @@ def test_it_is_sent_again_once_the_one_that_was_seen_lets_go(world: World) -> No
     world.ghl.edit(C, world.links()["ann"], {"phone": "+18885551214"})
     assert _nights(world, 2) == [0, 0]
     assert world.cells(Side.GHL)[world.links()["bob"]]["phone"] == PHONES["ann"]
-
-
-def test_a_deal_whose_pipeline_is_refused_stays_where_it_is() -> None:
-    """GHL has a deal of the contact in that pipeline: the stage, which is one of that pipeline's, is not sent without it."""
-
-    def second(write: Write) -> str | None:
-        return "DUPLICATE" if write.fields.get("pipeline") == "Sales" else None
-
-    fields = (field_of("name"), field_of("pipeline"), field_of("stage"))
-    deals = EntityMap(D, fields, match=(("name",),))
-    with World(mapping=mapping_of(contacts(), deals), vices={Side.GHL: STRICT}) as world:
-        world.app.put(C, {"email": "ann@x.com", "first_name": "Ann"}, key="ann")
-        first = {"name": "Roof", "pipeline": "Leads", "stage": "New"}
-        world.app.put(D, first, parent="ann", key="roof")
-        world.run()
-        world.clock.advance(3600)
-        world.set_vices(Side.GHL, rejects=second)
-        world.app.edit(D, "roof", {"pipeline": "Sales", "stage": "Won"})
-        assert _nights(world, 2) == [2, 1]
-        holds = sorted((hold.kind, hold.field) for hold in world.plan().holds)
-        assert holds == [("refused", "pipeline"), ("refused", "stage")]
-        assert list(world.cells(Side.GHL, D).values()) == [first]

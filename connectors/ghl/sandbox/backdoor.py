@@ -94,6 +94,7 @@ class _Backdoor:
             "tasks": self._sandbox.tasks(place),
             "notes": self._sandbox.notes(place),
             "opportunities": self._sandbox.opportunities(place),
+            "appointments": self._sandbox.appointments(place),
         }
 
 

@@ -5,10 +5,11 @@ They are those of a contact, or of a calendar, user or group (docs/ghl.md#appoin
 
 from __future__ import annotations
 
-from connectors.ghl.sandbox.answers import Answer, invalid
+from connectors.ghl.sandbox.answers import WRONG_LOCATION, Answer, Refusal, invalid, not_found
 from connectors.ghl.sandbox.call import Call
-from connectors.ghl.sandbox.instants import iso, local, parse_instant
+from connectors.ghl.sandbox.instants import iso, local, offset, parse_instant
 from connectors.ghl.sandbox.nouns import Appointment, Calendar, Row
+from connectors.ghl.sandbox.state import State
 
 
 def list_calendars(call: Call) -> Answer:
@@ -34,7 +35,7 @@ def list_of_contact(call: Call) -> Answer:
         for one in call.state.live(Appointment, contact.location_id)
         if one.contact_id == contact.id
     ]
-    return Answer(200, {"events": [_event(one, timezone) for one in appointments]})
+    return Answer(200, {"events": [event(one, timezone, naive=True) for one in appointments]})
 
 
 def list_events(call: Call) -> Answer:
@@ -50,12 +51,48 @@ def list_events(call: Call) -> Answer:
         )
     if not any(call.query.get(name) for name in ("calendarId", "userId", "groupId")):
         raise invalid("Either of calendarId, userId or groupId is required")
-    events = [
-        one
-        for one in call.state.live(Appointment, location.id)
-        if one.start < end and one.end > start
+    whole = call.state.settings.events_whole
+    shows = _within if whole else _touches
+    found = [
+        event(one, location.timezone)
+        for one in standing(call.state, location.id)
+        if shows(one, start, end)
+        if _asked(call, one)
     ]
-    return Answer(200, {"events": [_event(one, None) for one in events if _asked(call, one)]})
+    return Answer(200, {"events": found})
+
+
+def _within(one: Appointment, start: int, end: int) -> bool:
+    return start <= one.start and one.end <= end
+
+
+def _touches(one: Appointment, start: int, end: int) -> bool:
+    return one.start < end and one.end > start
+
+
+def get_event(call: Call) -> Answer:
+    """GET /calendars/events/appointments/{eventId}."""
+    state = call.state
+    key = call.path["eventId"]
+    booked = state.store.table(Appointment)
+    one = booked.get(key)
+    if one is not None and not call.reaches(one.location_id):
+        raise Refusal(403, WRONG_LOCATION)
+    if one is None or one not in standing(state, one.location_id):
+        if not state.settings.names_gone:
+            raise Refusal(400, "Event not found")
+        raise not_found("Appointment", key)
+    location = state.location(one.location_id)
+    return Answer(
+        200,
+        {"event": event(one, location.timezone)},
+    )
+
+
+def standing(state: State, location_id: str) -> list[Appointment]:
+    """The live appointments of live contacts."""
+    held = state.live(Appointment, location_id)
+    return [one for one in held if not state.contacts[one.contact_id].deleted]
 
 
 def _digits(call: Call, name: str) -> int | None:
@@ -68,21 +105,23 @@ def _asked(call: Call, item: Appointment) -> bool:
     return (not calendar or item.calendar_id == calendar) and (not user or item.user_id == user)
 
 
-def _event(item: Appointment, timezone: str | None) -> Row:
+def event(item: Appointment, timezone: str, *, naive: bool = False) -> Row:
+    """An appointment as GHL shows it: under a contact its times come without an offset."""
+    clock = local if naive else offset
     return {
         "id": item.id,
         "calendarId": item.calendar_id,
         "locationId": item.location_id,
         "contactId": item.contact_id,
         "title": item.title,
-        "status": "booked",
+        **({"status": "booked"} if naive else {}),
         "appointmentStatus": item.status,
         "assignedUserId": item.user_id,
         "users": [item.user_id] if item.user_id else [],
         "notes": item.notes,
         "address": item.address,
-        "startTime": local(item.start, timezone) if timezone else iso(item.start),
-        "endTime": local(item.end, timezone) if timezone else iso(item.end),
+        "startTime": clock(item.start, timezone),
+        "endTime": clock(item.end, timezone),
         "dateAdded": iso(item.added),
         "dateUpdated": iso(item.updated),
     }

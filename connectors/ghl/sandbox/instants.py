@@ -29,6 +29,12 @@ def local(ms: int, timezone: str) -> str:
     )
 
 
+def offset(ms: int, timezone: str) -> str:
+    """Milliseconds as "2023-09-25T16:00:00+05:30" in a timezone, as calendars show them."""
+    moment = EPOCH + timedelta(milliseconds=ms)
+    return moment.astimezone(ZoneInfo(timezone)).isoformat(timespec="seconds")
+
+
 def parse_instant(value: Any) -> int | None:
     """Milliseconds since the epoch from ISO 8601 text or from a number.
 

@@ -124,7 +124,8 @@ class Contact(Noun, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 class Task(Noun, frozen=True, kw_only=True, omit_defaults=True):
     """A task (docs/ghl.md#tasks).
 
-    `contact_id` is None for one that hangs on another kind of object.
+    `contact_id` is None for one that hangs on another kind of object. `also` are further contacts
+    that it is linked to.
     """
 
     location_id: str
@@ -136,7 +137,13 @@ class Task(Noun, frozen=True, kw_only=True, omit_defaults=True):
     updated: int
     body: str | None = None
     assigned_to: str | None = None
+    also: tuple[str, ...] = ()
     deleted: bool = False
+
+    @property
+    def contacts(self) -> tuple[str | None, ...]:
+        """All that it is linked to, the first one first."""
+        return (self.contact_id, *self.also)
 
 
 class Note(Noun, frozen=True, kw_only=True, omit_defaults=True):

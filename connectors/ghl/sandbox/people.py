@@ -11,7 +11,7 @@ import msgspec
 
 from connectors.ghl.sandbox import businesses
 from connectors.ghl.sandbox.instants import iso, parse_instant
-from connectors.ghl.sandbox.nouns import Business, Contact, Row
+from connectors.ghl.sandbox.nouns import Appointment, Business, Contact, Row
 from connectors.ghl.sandbox.state import State
 from connectors.ghl.sandbox.writing import Writer
 
@@ -95,7 +95,7 @@ class People:
     def merge_contacts(self, master_id: str, loser_id: str) -> None:
         """Merge two contacts: the master keeps its values and takes what it lacks.
 
-        It takes the loser's tags, secondary values, tasks, notes and opportunities.
+        It takes the loser's tags, secondary values, tasks, notes, opportunities and appointments.
 
         The loser is deleted, and nothing in the API says where it went (docs/ghl.md#merging).
         """
@@ -104,12 +104,19 @@ class People:
             self._save(loser, {"deleted": True, "merged_into": master_id})
             self._save(master, _merged(master, loser))
             for task_id in list(self.state.tasks_of.get(loser_id, ())):
+                task = self.state.tasks[task_id]
+                first, *also = dict.fromkeys(
+                    master_id if each == loser_id else each for each in task.contacts
+                )
                 self.state.put_task(
-                    msgspec.structs.replace(self.state.tasks[task_id], contact_id=master_id)
+                    msgspec.structs.replace(task, contact_id=first, also=tuple(filter(None, also)))
                 )
             for one in list(self.state.opportunities.values()):
                 if one.contact_id == loser_id:
                     self.state.put_opportunity(msgspec.structs.replace(one, contact_id=master_id))
+            for booked in self.state.live(Appointment, loser.location_id):
+                if booked.contact_id == loser_id:
+                    self.state.store.put(msgspec.structs.replace(booked, contact_id=master_id))
             for note_id in list(self.state.notes_of.get(loser_id, ())):
                 self.state.put_note(
                     msgspec.structs.replace(self.state.notes[note_id], contact_id=master_id)

@@ -77,6 +77,12 @@ TABLE: tuple[Operation, ...] = (
     Operation("GET", "/calendars/", calendars.list_calendars, "calendars.readonly"),
     Operation("GET", "/calendars/events", calendars.list_events, "calendars/events.readonly"),
     Operation(
+        "GET",
+        "/calendars/events/appointments/{eventId}",
+        calendars.get_event,
+        "calendars/events.readonly",
+    ),
+    Operation(
         "GET", "/locations/{locationId}", schema.get_location, "locations.readonly", access="both"
     ),
     Operation(

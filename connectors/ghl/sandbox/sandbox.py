@@ -15,13 +15,12 @@ from typing import Any, Self
 import msgspec
 
 from connectors.ghl.sandbox import shapes
+from connectors.ghl.sandbox.diary import Diary
 from connectors.ghl.sandbox.faults import Fault, FaultBox
 from connectors.ghl.sandbox.instants import iso, parse_instant
 from connectors.ghl.sandbox.limits import Quotas
 from connectors.ghl.sandbox.nouns import (
-    Appointment,
     Business,
-    Calendar,
     Client,
     Contact,
     CustomField,
@@ -66,7 +65,7 @@ ALL_SCOPES = (
 )
 
 
-class Sandbox(People, Sales):
+class Sandbox(People, Sales, Diary):
     """A GHL look-alike. With `path` it is durable; the same path opened again holds what it held.
 
     Safe to use from several threads. `clock` gives seconds since the epoch. After a restart search
@@ -245,7 +244,7 @@ class Sandbox(People, Sales):
     ) -> str:
         """Add a task: title, body, dueDate, completed, assignedTo, dateAdded, dateUpdated.
 
-        No contact: name the location.
+        No contact: name the location. `also` are further contacts.
         """
         with self.state.lock:
             place = self.state.contacts[contact_id].location_id if contact_id else location_id
@@ -261,6 +260,7 @@ class Sandbox(People, Sales):
                 completed=fields.get("completed", False),
                 added=added,
                 updated=_instant(fields, "dateUpdated", added),
+                also=tuple(fields.get("also", ())),
             )
             return self.state.put_task(task).id
 
@@ -335,41 +335,6 @@ class Sandbox(People, Sales):
             )
             self.state.store.put(business)
             return business.id
-
-    def seed_appointment(self, contact_id: str, **fields: Any) -> str:
-        """Add an appointment.
-
-        It may have title, startTime, endTime, appointmentStatus, assignedUserId, notes, address and
-        calendarId.
-        """
-        with self.state.lock:
-            location_id, now = self.state.contacts[contact_id].location_id, self.state.now()
-            start = _instant(fields, "startTime", now)
-            appointment = Appointment(
-                id=fields.get("id") or self.state.new_id(),
-                location_id=location_id,
-                calendar_id=fields.get("calendarId") or self._calendar(location_id),
-                contact_id=contact_id,
-                title=fields.get("title", "Appointment"),
-                start=start,
-                end=_instant(fields, "endTime", start + 1_800_000),
-                status=fields.get("appointmentStatus", "confirmed"),
-                added=now,
-                updated=now,
-                user_id=fields.get("assignedUserId"),
-                notes=fields.get("notes"),
-                address=fields.get("address"),
-            )
-            self.state.store.put(appointment)
-            return appointment.id
-
-    def _calendar(self, location_id: str) -> str:
-        calendars = self.state.live(Calendar, location_id)
-        if calendars:
-            return calendars[0].id
-        calendar = Calendar(id=self.state.new_id(), location_id=location_id, name="Calendar")
-        self.state.store.put(calendar)
-        return calendar.id
 
     # -- looking
 

@@ -43,7 +43,9 @@ class Settings:
     `empty_clears`: what blanks a field, of a contact or a company. `wraps_bodies`: texts of tasks
     and notes come back as HTML. `notes_list_max`: how many notes a contact's list shows (0: all).
     `companies_late`: the list of companies trails a write by `lag_seconds`. `unlinks_deleted`: a
-    deleted company's contacts lose it. `names_gone`: "not found" names the opportunity.
+    deleted company's contacts lose it. `names_gone`: "not found" names the opportunity
+    or appointment. `tasks_show_last`: of the contacts of a task
+    search shows the last one. `events_whole`: a calendar shows what begins and ends within what is asked for.
     `keeps_stage_name`: a move that names a pipeline alone ends in its stage of the same name.
     `opportunity_cursor`: the rows of POST /opportunities/search say how to go on.
     """
@@ -78,6 +80,8 @@ class Settings:
     companies_late: bool = False
     unlinks_deleted: bool = False
     names_gone: bool = True
+    tasks_show_last: bool = False
+    events_whole: bool = True
     keeps_stage_name: bool = False
     opportunity_cursor: bool = True
     deleted_tasks_in_search: bool = True

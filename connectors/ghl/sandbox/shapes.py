@@ -193,8 +193,8 @@ def without_nulls(body: Row) -> Row:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def task(item: Task) -> Row:
-    """A task as the per-contact endpoints show it.
+def task(item: Task, contact_id: str | None = None) -> Row:
+    """A task as the per-contact endpoints show it, under one of its contacts.
 
     No dateAdded, no dateUpdated (docs/ghl.md#tasks).
     """
@@ -205,13 +205,14 @@ def task(item: Task) -> Row:
         "assignedTo": item.assigned_to,
         "dueDate": item.due_date,
         "completed": item.completed,
-        "contactId": item.contact_id,
+        "contactId": contact_id or item.contact_id,
     }
 
 
 def task_search_item(item: Task, contact: Contact | None) -> Row:
     """A task as the location-wide search shows it: `_id`, both dates, `deleted`."""
-    body = {name: value for name, value in task(item).items() if name != "id"}
+    shown = task(item, contact.id if contact else None)
+    body = {name: value for name, value in shown.items() if name != "id"}
     if item.contact_id is None:
         del body["contactId"]
     return {

@@ -81,7 +81,8 @@ class State:
             self._indexes[location_id].load(contacts)
             self._indexes[location_id].settle()
         for task in self.tasks.values():
-            self.tasks_of[task.contact_id].append(task.id)
+            for key in task.contacts:
+                self.tasks_of[key].append(task.id)
         for note in self.notes.values():
             self.notes_of[note.contact_id].append(note.id)
         for tag in self.store.table(Tag).values():
@@ -198,12 +199,15 @@ class State:
     # -- the rest
 
     def put_task(self, task: Task) -> Task:
-        """Store a task under its contact."""
+        """Store a task under its contacts."""
         old = self.tasks.get(task.id)
-        if old is not None and old.contact_id != task.contact_id:
-            self.tasks_of[old.contact_id].remove(task.id)
-        if old is None or old.contact_id != task.contact_id:
-            self.tasks_of[task.contact_id].append(task.id)
+        before = () if old is None else old.contacts
+        for contact in before:
+            if contact not in task.contacts:
+                self.tasks_of[contact].remove(task.id)
+        for contact in task.contacts:
+            if contact not in before:
+                self.tasks_of[contact].append(task.id)
         self.store.put(task)
         self.task_changes += 1
         return task

@@ -21,7 +21,8 @@ def list_tasks(call: Call) -> Answer:
     """GET /contacts/{contactId}/tasks: all of them, no paging."""
     contact = call.contact()
     tasks = (call.state.tasks[one] for one in call.state.tasks_of.get(contact.id, ()))
-    return Answer(200, {"tasks": [shapes.task(one) for one in tasks if not one.deleted]})
+    rows = [shapes.task(one, contact.id) for one in tasks if not one.deleted]
+    return Answer(200, {"tasks": rows})
 
 
 def get_task(call: Call) -> Answer:
@@ -79,8 +80,9 @@ def search_tasks(call: Call) -> Answer:
     matches = _matching(call, location.id, body)
     skip = int(body.get("skip", 0))
     limit = min(int(body.get("limit", 25)), call.state.settings.tasks_page_max)
+    last = -1 if call.state.settings.tasks_show_last else 0
     page = [
-        shapes.task_search_item(one, call.state.contacts.get(one.contact_id or ""))
+        shapes.task_search_item(one, call.state.contacts.get(one.contacts[last] or ""))
         for one in matches[skip : skip + limit]
     ]
     return Answer(200, {"tasks": page, **({"count": len(matches)} if body.get("count") else {})})
@@ -119,7 +121,7 @@ def _wanted(call: Call, task: Task, body: Mapping[str, Any]) -> bool:
 
 def _asked(call: Call, task: Task, body: Mapping[str, Any]) -> Iterator[bool]:
     if body.get("contactId"):
-        yield task.contact_id in body["contactId"]
+        yield not set(task.contacts).isdisjoint(body["contactId"])
     if "completed" in body:
         yield task.completed == body["completed"]
     if body.get("assignedTo"):
@@ -133,7 +135,7 @@ def _asked(call: Call, task: Task, body: Mapping[str, Any]) -> Iterator[bool]:
 def _task(call: Call) -> Task:
     contact = call.contact()
     task = call.state.tasks.get(call.path["taskId"])
-    if task is None or task.deleted or task.contact_id != contact.id:
+    if task is None or task.deleted or contact.id not in task.contacts:
         raise not_found("Task", call.path["taskId"])
     return task
 

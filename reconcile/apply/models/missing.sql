@@ -3,4 +3,4 @@ SELECT
     link_id,
     runs
 FROM absence_{{ entity }}
-WHERE gone = '{{ side }}' AND action NOT IN ('not_checked', 'follow')
+WHERE gone = '{{ side }}' AND action NOT IN ('not_checked', 'outside', 'follow')

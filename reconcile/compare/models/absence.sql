@@ -26,7 +26,7 @@ CREATE OR REPLACE TABLE absence_{{ entity }} (
     undone VARCHAR,  -- how the link is marked where an undo, or a restored backup, took the record away
     hold_id VARCHAR,
     values_digest VARCHAR,
-    action VARCHAR,  -- mirror, archive, hold, ignore, forget, follow, quarantine or not_checked
+    action VARCHAR,  -- mirror, archive, hold, ignore, forget, follow, quarantine, outside or not_checked
     where_gone VARCHAR,
     where_kept VARCHAR,
     because VARCHAR

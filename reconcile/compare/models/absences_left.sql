@@ -3,4 +3,4 @@ UPDATE absence_{{ entity }}
 SET
     action = 'not_checked',
     because = 'missing where a part was read; a full run decides what that means'
-WHERE action <> 'not_checked';
+WHERE action NOT IN ('not_checked', 'outside');

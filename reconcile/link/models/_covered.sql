@@ -5,6 +5,6 @@ true
 {%- elif not snapshots[side].partial -%}
 false
 {%- else -%}
-{{ 'o' if entity.parent else 'b' }}.{{ side }}_key IN (SELECT key FROM cover_{{ entity }}_{{ side }})
+{{ 'o' if entity.parent and not snapshots[side].spanned else 'b' }}.{{ side }}_key IN (SELECT key FROM cover_{{ entity }}_{{ side }})
 {%- endif %}
 {%- endmacro %}

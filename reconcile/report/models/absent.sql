@@ -38,7 +38,7 @@ SELECT
         WHEN action = 'forget' THEN 'absence_held'
         WHEN action = 'hold' AND hold_id IS NULL THEN 'unexplained'
         WHEN action = 'hold' THEN 'absence_held'
-        WHEN action = 'ignore' THEN 'accepted'
+        WHEN action IN ('ignore', 'outside') THEN 'accepted'
         WHEN action = 'quarantine' THEN 'quarantined'
         WHEN action = 'not_checked' THEN 'not_checked'
         WHEN action = 'follow' THEN coalesce(contact_class, 'unexplained')

@@ -10,7 +10,7 @@ SELECT
         WHEN w.strayed THEN 'by_rule'
         WHEN w.waits = 'ask' THEN 'held'
         WHEN w.waits IS NOT NULL THEN 'not_read'
-        WHEN w.excluded THEN 'by_rule'
+        WHEN w.excluded OR x.action = 'outside' THEN 'by_rule'
         ELSE 'not_read'
     END AS class,
     CASE
@@ -18,10 +18,12 @@ SELECT
         WHEN w.waits = 'ask' THEN 'its contact is asked about'
         WHEN w.waits IS NOT NULL THEN 'its contact could not be read in this run'
         WHEN w.excluded THEN 'left out by an exclude rule'
+        WHEN x.action = 'outside' THEN x.because
         ELSE 'not read on both sides in this run'
     END AS because
 FROM tie_{{ entity }} AS t
 LEFT JOIN wide_{{ entity }} AS w USING (link_id)
+LEFT JOIN absence_{{ entity }} AS x USING (link_id)
 LEFT JOIN (SELECT DISTINCT subject FROM hold WHERE entity = '{{ entity }}') AS h
     ON t.link_id = h.subject
 WHERE

@@ -71,6 +71,8 @@ class Rig:
             headers["Authorization"] = f"Bearer {self.token}"
         if self.version:
             headers["Version"] = self.version
+        if self.version == V2 and path.startswith("/calendars"):
+            headers["Version"] = "2021-04-15"
         content = b""
         if body is not None:
             headers["Content-Type"] = "application/json"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.ghl.agendas import instant
+from connectors.ghl.moments import instant
 from connectors.ghl.sandbox import Fault
 from reconcile.entities import Shown
-from reconcile.errors import ConnectorError, Expired
-from reconcile.ports import ShowsAgendas
+from reconcile.errors import ConnectorError, Expired, InvalidField
+from reconcile.model import Entity, OpKind
+from reconcile.ports import Proof, Scope, ShowsAgendas, Write
 from tests.connectors.ghl.hosted import LOCATION, VERSIONS, Hosted, hosted
 
 LIST = "/contacts/{contactId}/appointments"
@@ -130,3 +132,49 @@ def test_a_time_is_an_instant_or_none(text: object, zone: ZoneInfo | None, at: s
 def fault(path: str, status: int) -> Fault:
     """A failing answer to every request for these appointments."""
     return Fault("status", "GET", path, status=status, message="not for you")
+
+
+def test_a_whole_read_asks_each_calendar_once_and_says_which_days(host: Hosted) -> None:
+    """Two calendars are two requests with the days as milliseconds; what is past them is not shown."""
+    key = host.sandbox.seed_contact(LOCATION, email="a@example.com")
+    calls = host.sandbox.seed_calendar(LOCATION, "Calls")
+    host.sandbox.seed_calendar(LOCATION, "Visits")
+    today = datetime.now(UTC).replace(microsecond=0)
+    for days in (-40, -1, 300, 400):
+        start = (today + timedelta(days=days)).isoformat()
+        host.sandbox.seed_appointment(key, id=f"in{days}", startTime=start, calendarId=calls)
+    reads = host.connector.extract(Entity.APPOINTMENT)
+    *pages, proof = list(reads)
+    shown = [json.loads(line) for page in pages for line in page.lines.splitlines()]
+    assert {row["id"] for row in shown} == {"in-1", "in300"}
+    assert {row["calendar"] for row in shown} == {"Calls"}
+    assert isinstance(proof, Proof)
+    assert proof.span is not None
+    assert (proof.complete, proof.span.field) == (True, "startTime")
+    of_contact = list(host.connector.extract(Entity.APPOINTMENT, Scope(parents=(key,))))
+    rows = [json.loads(line) for page in of_contact[:-1] for line in page.lines.splitlines()]
+    assert {row["id"] for row in rows} == {"in-1", "in300"}, "a delta brings no more than a night"
+    counted = host.connector.usage().by_endpoint
+    assert (counted["calendar.list"], counted["appointment.events"]) == (1, 2)
+
+
+def test_an_appointment_reads_alike_by_calendar_by_contact_and_by_id(host: Hosted) -> None:
+    """With an offset or without one, its times are the same instants, so that no read looks like an edit."""
+    key = host.sandbox.seed_contact(LOCATION, email="a@example.com")
+    start = (datetime.now(UTC) + timedelta(days=3)).isoformat(timespec="seconds")
+    visit = host.sandbox.seed_appointment(key, title="Visit", startTime=start)
+    found = [
+        next(iter(host.connector.extract(Entity.APPOINTMENT, scope))).lines
+        for scope in (Scope(), Scope(parents=(key,)), Scope(keys=(visit,)))
+    ]
+    names = ("id", "contactId", "title", "appointmentStatus", "startTime", "endTime", "calendar")
+    rows = [[json.loads(lines)[name] for name in names] for lines in found]
+    assert rows[0] == rows[1] == rows[2]
+    assert rows[0][4].endswith("Z")
+
+
+def test_nothing_of_an_appointment_is_ever_sent(host: Hosted) -> None:
+    """The connector refuses such a write, whoever asks for it."""
+    write = Write("op", OpKind.DELETE, Entity.APPOINTMENT, "v1", "c1")
+    with pytest.raises(InvalidField, match="never written"):
+        list(host.connector.write([write]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -17,7 +18,9 @@ TEXT = {
     Entity.TASK: "title",
     Entity.NOTE: "body",
     Entity.OPPORTUNITY: "name",
+    Entity.APPOINTMENT: "title",
 }
+SOON = (datetime.now(UTC) + timedelta(days=3)).isoformat(timespec="seconds")
 CANNOT = {Can.GUARD, Can.VERSIONS, Can.ARCHIVE}
 
 
@@ -48,6 +51,8 @@ def sample(entity: Entity, number: int) -> dict[str, Json]:
                 "status": "open",
                 "monetaryValue": 500 + number,
             }
+        case Entity.APPOINTMENT:
+            return {"title": f"Visit {number}", "startTime": SOON}
         case _:
             return {"body": f"Note {number}"}
 
@@ -67,6 +72,7 @@ def rig_of(host: Hosted) -> Rig:
             Entity.TASK: box.seed_task,
             Entity.NOTE: box.seed_note,
             Entity.OPPORTUNITY: box.seed_opportunity,
+            Entity.APPOINTMENT: box.seed_appointment,
         }
         return hands[entity](str(parent), **fields)
 
@@ -77,6 +83,7 @@ def rig_of(host: Hosted) -> Rig:
             Entity.TASK: box.edit_task,
             Entity.NOTE: box.edit_note,
             Entity.OPPORTUNITY: box.edit_opportunity,
+            Entity.APPOINTMENT: box.edit_appointment,
         }
         hand[entity](key, **fields)
 
@@ -87,6 +94,7 @@ def rig_of(host: Hosted) -> Rig:
             Entity.TASK: box.delete_task,
             Entity.NOTE: box.delete_note,
             Entity.OPPORTUNITY: box.delete_opportunity,
+            Entity.APPOINTMENT: box.delete_appointment,
         }[entity](key)
 
     return Rig(

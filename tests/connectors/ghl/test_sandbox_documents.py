@@ -169,6 +169,8 @@ def tour_of_the_location(one: Rig) -> None:
         startTime="0",
         endTime="9999999999999",
     )
+    (visit,) = one.sandbox.appointments(PLACE)
+    one.call("GET", f"/calendars/events/appointments/{visit['id']}")
 
 
 def tour_of_oauth(one: Rig) -> None:
