@@ -31,7 +31,7 @@ from tests.long_forms import SOAK
 
 C = Entity.CONTACT
 DAY = 86_400.0
-SEEDS = range(600) if SOAK else range(6)
+SEEDS = range(600) if SOAK else (16,)
 
 
 @pytest.fixture
