@@ -44,6 +44,11 @@ class Seen:
         return {ident for side in SIDES for ident in self.rows[side]}
 
 
+def nothing() -> Seen:
+    """Two empty sides."""
+    return Seen({side: {} for side in SIDES}, {side: {} for side in SIDES})
+
+
 @dataclass(slots=True)
 class Typed:
     """A value that a person typed and that is not on both sides yet.

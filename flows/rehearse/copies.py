@@ -16,8 +16,9 @@ from connectors.ghl import GhlConnector
 from connectors.ghl.sandbox import Sandbox
 from connectors.ghl.shapes import record
 from flows.config.pair import DEMO, Pair
-from flows.config.sides import AppForm, FilesForm, SqlForm
+from flows.config.sides import AppForm, FilesForm, RestForm, SqlForm
 from flows.rehearse import location, tables
+from flows.rehearse.api import ApiCopy, copy_api
 from flows.rehearse.sample import Sample, choose, records_of
 from flows.rehearse.server import Server, copy_into
 from flows.wiring.wiring import connect
@@ -35,13 +36,15 @@ URL_FILE = "app-url.txt"
 class Copied:
     """What a rehearsal begins with: `[app]` of the copy, GHL's location, and who is in.
 
-    `server` is where the app's tables are, if that is no file.
+    `server` is where the app's tables are, if that is no file, and `api` what answers in place of
+    an app's JSON API.
     """
 
     app: Mapping[str, Any]
     where: location.Location
     sample: Sample
     server: Server | None = None
+    api: ApiCopy | None = None
 
 
 def copy(
@@ -95,6 +98,10 @@ def copy(
         }
         sample = choose(mapping[OWNER], held, dice, most)
         _fill(sandbox, where, ghl, kinds, contacts, sample)
+        if isinstance(pair.app, RestForm) and not _demo(pair.app):
+            chosen = sample.keys[Side.APP]
+            api, said = copy_api(app, document["app"], chosen, sandbox.state.now)
+            return Copied(said, where, sample, api=api)
     if into is None:
         return Copied(
             _app(pair, document, folder, sample),
@@ -187,7 +194,7 @@ def _fill(
 def refuse_unknown(pair: Pair) -> None:
     """Raise ConfigError where the app is one of which no copy can be made."""
     form = pair.app
-    if isinstance(form, SqlForm | FilesForm) or _demo(form):
+    if isinstance(form, SqlForm | FilesForm | RestForm):
         return
     what = f'the app is reached by the connector "{form.connector}", of which no copy can be made'
     remedy = (

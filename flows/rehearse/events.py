@@ -79,7 +79,8 @@ def conflict(world: World) -> None:
     for _ in range(3):
         ident, name = world.pick(), world.known.text(world.dice)
         if ident is not None and name is not None:
-            for side in world.dice.sample(("app", "ghl"), 2):
+            sides = world.dice.sample(("app", "ghl"), 2)
+            for side in sides:
                 world.retype(side, ident, name)
 
 
@@ -100,7 +101,9 @@ def consent_said(world: World) -> None:
         ident = world.pick()
         if ident is not None and world.known.consents:
             name = world.dice.choice(world.known.consents)
-            for side in world.dice.sample(("app", "ghl"), world.dice.choice((1, 1, 2))):
+            count = world.dice.choice((1, 1, 2))
+            sides = world.dice.sample(("app", "ghl"), count)
+            for side in sides:
                 world.retype(side, ident, name)
 
 
@@ -111,7 +114,9 @@ def moved(world: World) -> None:
         ident = world.pick(entity)
         if ident is not None:
             name = world.dice.choice(names)
-            for side in world.dice.sample(("app", "ghl"), world.dice.choice((1, 2))):
+            count = world.dice.choice((1, 2))
+            sides = world.dice.sample(("app", "ghl"), count)
+            for side in sides:
                 world.retype(side, ident, name)
 
 
@@ -179,6 +184,15 @@ def deleted_here_edited_there_later(world: World) -> None:
                 world.touched.add(ident)
                 world.retype(side, ident, name)
                 return
+
+
+@event(0.2)
+def key_given_away(world: World) -> None:
+    """The app gives a deleted person's key to a new one."""
+    ident = world.pick()
+    if ident is not None:
+        touch_what_hangs_on(world, ident)
+        world.give_key(ident)
 
 
 @event(0.25)

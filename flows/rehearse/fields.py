@@ -156,9 +156,15 @@ def _shown(field: Field, shown: Any) -> Collection[Value]:
 
 def belongs(mapped: EntityMap, record: Record, side: Side) -> bool:
     """Whether the pair is about this record: no rule of its leaves it out."""
-    if not mapped.filters:
+    if not sorts(mapped):
         return True
     cells = mapped.decode(record, side)
-    return not any(
-        (cells[each.field] in each.values) is not each.negated for each in mapped.filters
-    )
+    for each in mapped.exclude:
+        if (cells[each.field] in each.values) is not each.negated:
+            return False
+    return all(cells[one.name] in (None, one.constant) for one in mapped.selecting)
+
+
+def sorts(mapped: EntityMap) -> bool:
+    """Whether a rule or a constant leaves records of a kind out."""
+    return bool(mapped.exclude or mapped.selecting)

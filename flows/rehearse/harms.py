@@ -253,6 +253,41 @@ def location_not_found(world: World) -> None:
     world.wire.refuse.append(refuse)
 
 
+@harm(0.1)
+def values_dropped(world: World) -> None:
+    """What is typed into some contacts in the app GHL takes on this night, and does not keep."""
+    paths = set()
+    for _ in range(3):
+        ident = world.pick()
+        name = world.known.text(world.dice)
+        if ident is not None and name is not None:
+            paths.add(f"/contacts/{world.key('ghl', ident)}")
+            value = world.new_value("contact", ident, name)
+            world.meanwhile("app", ident, **{name: value})
+
+    def drop(method: str, path: str, body: dict[str, Any]) -> None:
+        if method == "PUT" and path in paths:
+            body.clear()
+
+    world.wire.change.append(drop)
+
+
+@harm(0.08)
+def ledger_restored(world: World) -> None:
+    """The ledger is put back to what it held the night before the last one."""
+    world.ledgers.keep()
+    if world.ledgers.put(world.ledgers.older):
+        world.book.counts["ledger a night older"] += 1
+
+
+@harm(0.06)
+def ledger_emptied(world: World) -> None:
+    """The ledger is gone; there is a backup of it."""
+    world.ledgers.keep()
+    world.ledgers.put(None)
+    world.book.counts["ledger emptied"] += 1
+
+
 @harm(0.08)
 def clock_set_back(world: World) -> None:
     """The job's machine is two hours slow for a night."""

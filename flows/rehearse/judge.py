@@ -5,10 +5,10 @@ It looks at every value that a person typed, and at every record, and says what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from flows.rehearse import consents
+from flows.rehearse import consents, strangers
 from flows.rehearse.book import SIDES, Book, Cell, Ident, Seen, Typed, other
 from flows.rehearse.findings import Finding
 from flows.rehearse.rules import Row, Rule, Rules, Value, base
@@ -25,8 +25,8 @@ class Judge:
     book: Book
     rules: Rules = field(default_factory=dict)
     reported: set[tuple[str, Ident, str]] = field(default_factory=set)
-    budgeted: bool = False
-    """Whether the pair file lets a night read only some contacts' notes."""
+    sweep: int = 0
+    """Where the pair file lets a night read only some contacts' notes, the nights for all of them."""
     unmapped: set[str] = field(default_factory=set)
     """Fields of contacts that the pair file leaves out for now."""
     owners: dict[tuple[str, Ident], Ident] = field(default_factory=dict)
@@ -34,6 +34,7 @@ class Judge:
     vanished: set[tuple[str, Ident]] = field(default_factory=set)
     """What a run took away, by side: with a contact goes what hangs on it."""
     nights: tuple[str, ...] = ()
+    day: int = 0
     left_out: set[Ident] = field(default_factory=set)
     """Records that a decision leaves out, or leaves without a counterpart."""
     met: set[Ident] = field(default_factory=set)
@@ -79,6 +80,7 @@ class Judge:
     def _all(
         self, day: int, before: Seen, after: Seen, outcome: Told
     ) -> Iterator[tuple[str, Ident, str, str]]:
+        self.day = day
         headline = outcome.document.get("verdict", {}).get("headline", outcome.errors[-300:])
         said = f"exit {outcome.code}: {headline}"
         everybody = before.idents() | after.idents()
@@ -99,7 +101,7 @@ class Judge:
                 outcome,
             ):
                 yield kind, ident, name, f"{what} ({said})"
-        yield from self._strays(before, after, said)
+        yield from strangers.under_keys(before, after, said)
         if outcome.unexplained and outcome.code < 2:
             yield (
                 "unexplained",
@@ -113,30 +115,6 @@ class Judge:
         if "[DEFECT]" in outcome.errors:
             end = outcome.errors[-160:]
             yield "defect", ("run", end), "", outcome.errors[-1500:]
-
-    def _strays(
-        self, before: Seen, after: Seen, said: str
-    ) -> Iterator[tuple[str, Ident, str, str]]:
-        for side in SIDES:
-            for key, row in after.strays[side].items():
-                if key not in before.strays[side]:
-                    yield (
-                        "stray",
-                        (side, key),
-                        "",
-                        f"{ {k: v for k, v in row.cells.items() if v} } ({said})",
-                    )
-            owners = {row.key: ident for ident, rows in before.rows[side].items() for row in rows}
-            for ident, rows in after.rows[side].items():
-                for row in rows:
-                    was = owners.get(row.key)
-                    if was is not None and was != ident and was[0] == ident[0]:
-                        yield (
-                            "stranger",
-                            ident,
-                            side,
-                            f"{side}'s {row.key} was {was[1]} before the run ({said})",
-                        )
 
     # one record
 
@@ -175,6 +153,7 @@ class Judge:
             yield from self._alone(
                 ident,
                 next(iter(ends)),
+                before,
                 after,
                 outcome,
             )
@@ -256,7 +235,7 @@ class Judge:
             yield "revived", side, f"its contact {owner[1]} was deleted in {side}"
 
     def _alone(
-        self, ident: Ident, side: str, after: Seen, outcome: Told
+        self, ident: Ident, side: str, before: Seen, after: Seen, outcome: Told
     ) -> Iterator[tuple[str, str, str]]:
         """A record on one side only has to be named, unless it was entered during the run."""
         typed = [
@@ -266,12 +245,24 @@ class Judge:
         ]
         if ident in self.left_out or (typed and all(one.during for one in typed)):
             return
+        across = before.row(other(side), ident)
+        if across is not None and other(side) in self.book.gone.get(ident, {}):
+            return  # somebody deleted it while the run was under way
+        for name in strangers.renamed(
+            ident,
+            side,
+            before,
+            after,
+            self.book,
+        ):
+            if self._rule(ident[0], name).alone:
+                yield "stranger", name, f"changed in {side}, with nobody across"
         keys = after.keys(ident)
         owner = self._owner(ident, after)
         named = outcome.names(keys, "") or (
             owner is not None and outcome.names(after.keys(owner), "")
         )
-        quiet = outcome.silent(ident[0]) or (ident[0] == "note" and self.budgeted)
+        quiet = outcome.silent(ident[0]) or (ident[0] == "note" and self._unswept(typed))
         deleted = (
             ident in self.book.merged
             or other(side) in self.book.gone.get(ident, {})
@@ -340,7 +331,7 @@ class Judge:
         was = {side: self._was(before, side, ident, cell[2]) for side in SIDES}
         for side in SIDES:
             if before.row(side, ident) is None:
-                self._given(cell, side, now)
+                self._given(cell, side, was, now)
         owed = dict(self.book.pending.get(cell, {}))
         for side in SIDES:
             key = ends[side].key
@@ -372,9 +363,24 @@ class Judge:
             return
         yield from self._apart(cell, now, ends, outcome)
 
-    def _given(self, cell: Cell, side: str, now: dict[str, Value]) -> None:
+    def _unswept(self, owed: Iterable[Typed]) -> bool:
+        """Whether what was typed may still wait for a night that reads the note.
+
+        What the app tells of its notes presses, so that a few nights more than all of them take are
+        enough, also where some come to nothing.
+        """
+        first = min((one.day for one in owed), default=self.day)
+        return self.day - first <= 2 * self.sweep + 2 and self.sweep > 0
+
+    def _given(
+        self,
+        cell: Cell,
+        side: str,
+        was: dict[str, Value],
+        now: dict[str, Value],
+    ) -> None:
         """What a side gives a new record by itself counts as typed there while the run went on."""
-        across = now[other(side)]
+        across = was[other(side)]
         if now[side] is None or across is not None:
             return
         if self.book.pending.get(cell):
@@ -408,6 +414,8 @@ class Judge:
             typed.value,
         )
         owner = self.owners.get((side, (entity, uid)))
+        if self._added(cell, side, typed):
+            shown = False
         if self.book.decision((entity, uid), name) or (owner and self.book.decision(owner, "")):
             self.book.retire(
                 cell,
@@ -434,6 +442,14 @@ class Judge:
             self.book.retire(cell, [side], "LOST")
             said = f"{typed.value!r} typed in {side} on day {typed.day}"
             yield "lost", name, f"{said}; now {now}"
+
+    def _added(self, cell: Cell, side: str, typed: Typed) -> bool:
+        """Whether somebody added it to a set, from which nobody took it: no rule may."""
+        rule = self._rule(cell[0], cell[2])
+        across = self.book.pending[cell].get(other(side))
+        if not rule.items or rule.owner or typed.value is None:
+            return False
+        return across is None and cell[:2] not in self.book.rewound
 
     def _changed(
         self,
@@ -503,7 +519,7 @@ class Judge:
         if self.book.decision((entity, uid), name) in ("leave", "ignore", "keep"):
             return
         keys = {side: ends[side].key for side in SIDES}
-        unread = entity == "note" and self.budgeted and outcome.unread("note")
+        unread = entity == "note" and self._unswept(owed.values()) and outcome.unread("note")
         if owed and not outcome.names(keys, name) and not unread and not outcome.silent(entity):
             said = ", ".join(
                 f"{typed.value!r} in {side} on day {typed.day}" for side, typed in owed.items()

@@ -60,7 +60,9 @@ def read_location(connector: GhlConnector, kinds: Collection[Entity]) -> Locatio
 
 
 def lines_of(
-    connector: GhlConnector, entity: Entity, parents: Sequence[str] | None = None
+    connector: GhlConnector,
+    entity: Entity,
+    parents: Sequence[str] | None = None,
 ) -> Lines:
     """All records of a kind, or those that hang on these contacts.
 
@@ -117,7 +119,9 @@ def furnish(sandbox: Sandbox, location: Location, token: str) -> None:
 
 
 def _option(said: Any) -> str:
-    return str(said.get("name") or said.get("value")) if isinstance(said, dict) else str(said)
+    if isinstance(said, dict):
+        return str(said.get("name") or said.get("value"))
+    return str(said)
 
 
 def load(sandbox: Sandbox, location: Location, kind: Entity, lines: Lines) -> None:

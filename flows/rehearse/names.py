@@ -34,7 +34,9 @@ class Names:
     uids: dict[Known, str] = field(default_factory=dict)
     """Of the ends of links."""
     holders: Counter[Known] = field(default_factory=Counter)
-    """How many had a key before, which a backup took them from: the app may give it to another."""
+    """How many had a key before, which was taken from them: the app may give it to another."""
+    parted: set[tuple[str, str, str]] = field(default_factory=set)
+    """Links of the ledger that lead to somebody else by now."""
 
     def seen(self, looked: Looked) -> Seen:
         """Both sides by uid."""
@@ -75,7 +77,8 @@ class Names:
         links = []
         for kind, app_key, ghl_key in self._links():
             ends = ((kind, "app", app_key), (kind, "ghl", ghl_key))
-            if there.issuperset(ends):
+            known = (kind, app_key, ghl_key) in self.parted
+            if there.issuperset(ends) and not known:
                 links.append((kind, app_key, ghl_key))
         return [moved for link in links for moved in self.same(*link)]
 
@@ -83,6 +86,12 @@ class Names:
         """The record is gone with a backup, and its key may be given to another."""
         self.uids.pop(known, None)
         self.holders[known] += 1
+
+    def give(self, entity: str, app_key: str) -> None:
+        """The app gives a key to another: what the ledger links it with is somebody else's."""
+        mine = (link for link in self._links() if link[:2] == (entity, app_key))
+        self.parted.update(mine)
+        self.free((entity, "app", app_key))
 
     def _links(self) -> list[tuple[str, str, str]]:
         if not self.ledger.exists():

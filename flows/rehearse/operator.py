@@ -22,6 +22,7 @@ from flows.rehearse.rules import Rules
 from flows.rehearse.told import Told
 from flows.run import Options
 from flows.runner import run_job
+from flows.state.backups import restore
 
 _BY = "rehearsal"
 
@@ -44,7 +45,8 @@ class JobOperator:
 
     def run(self, *words: str) -> Told:
         """One night; `words` are `--allow` and the names of limits."""
-        allowed = frozenset(word for word in words if word != "--allow")
+        named = (word for word in words if word != "--allow")
+        allowed = frozenset(word.removeprefix("--") for word in named)
         options = Options(
             "nightly",
             allowed,
@@ -79,6 +81,10 @@ class JobOperator:
             )
         )[0]
 
+    def restore_ledger(self, backup: Path) -> None:
+        """Put a backup of the ledger back."""
+        restore(load(self.pair), backup)
+
     def plan(self) -> str | None:
         """A plan that is only shown; its digest."""
         _, document, _ = self._called(lambda: run_job(load(self.pair), PLAN))
@@ -110,7 +116,9 @@ class JobOperator:
         """The report of the run that came to nothing: it returned none."""
         files = [self._report(name) for name in sorted(self.runs() - before)]
         there = [file for file in files if file.exists()]
-        found: Mapping[str, Any] = json.loads(there[-1].read_text("utf-8")) if there else {}
+        if not there:
+            return {}
+        found: Mapping[str, Any] = json.loads(there[-1].read_text("utf-8"))
         return found
 
     def _report(self, run: str) -> Path:

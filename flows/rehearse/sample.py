@@ -35,17 +35,22 @@ class Sample:
 def records_of(connector: Connector, entity: Entity) -> Iterator[Record]:
     """All records of a side that are not deleted. Raises ConnectorError where some are unread."""
     shape = connector.shape(entity)
+    for page in pages_of(connector, entity):
+        yield from _records(page, shape)
+
+
+def pages_of(connector: Connector, entity: Entity) -> Iterator[Page]:
+    """All pages of a side. Raises ConnectorError where some records are unread."""
     for part in connector.extract(entity):
-        if isinstance(part, Proof):
-            if not part.complete:
-                raise ConnectorError(
-                    f"{connector.side.label}'s {entity.plural} could not be read whole: "
-                    f"{part.why_incomplete}",
-                    remedy="correct what is said there, or try again",
-                    code="INCOMPLETE",
-                )
-            return
-        yield from _records(part, shape)
+        if not isinstance(part, Proof):
+            yield part
+        elif not part.complete:
+            raise ConnectorError(
+                f"{connector.side.label}'s {entity.plural} could not be read whole: "
+                f"{part.why_incomplete}",
+                remedy="correct what is said there, or try again",
+                code="INCOMPLETE",
+            )
 
 
 def _records(page: Page, shape: Shape) -> Iterator[Record]:
@@ -67,8 +72,11 @@ def choose(
     """At most so many people: those that a match rule takes for one are in or out together."""
     keys: dict[Side, set[str]] = {side: set() for side in Side}
     groups = _groups(people, held)
-    counts = {side: sum(one[0] is side for group in groups for one in group) for side in Side}
-    chosen = groups if most is None or most >= len(groups) else dice.sample(groups, most)
+    everybody = [side for group in groups for side, _ in group]
+    counts = {side: everybody.count(side) for side in Side}
+    chosen = groups
+    if most is not None and most < len(groups):
+        chosen = dice.sample(groups, most)
     for group in chosen:
         for side, key in group:
             keys[side].add(key)

@@ -269,7 +269,9 @@ def _count_on(connection: sa.Connection, table: sa.Table, column: sa.Column[Any]
 
 
 def _delete_others(
-    connection: sa.Connection, column: sa.Column[Any], keys: Collection[str]
+    connection: sa.Connection,
+    column: sa.Column[Any],
+    keys: Collection[str],
 ) -> None:
     values_there = connection.scalars(sa.select(column).distinct().where(column.is_not(None)))
     others = [value for value in values_there if str(value) not in keys]

@@ -11,7 +11,8 @@ from connectors.ghl.consents import INFO as CONSENTS
 from connectors.ghl.entities import GHL
 from connectors.ghl.sandbox import Sandbox
 from connectors.ghl.shapes import record
-from flows.rehearse.fields import Played, belongs
+from flows.rehearse.book import Ident
+from flows.rehearse.fields import Played, belongs, sorts
 from flows.rehearse.rules import Row, Value
 from flows.rehearse.sample import records_of
 from reconcile.entities import OWNER, RECORDS
@@ -35,6 +36,9 @@ class Screen(Protocol):
 
     def rows(self) -> Held:
         """Everything that the pair is about."""
+
+    def others(self) -> Iterator[tuple[Ident, Any]]:
+        """The records that are not of this pair."""
 
     def edit(self, entity: Entity, key: str, values: Typing) -> bool:
         """Type values; whether the side took them."""
@@ -83,6 +87,18 @@ class Seen:
                 )
         return found
 
+    def others(
+        self,
+        records: Callable[[Entity], Iterator[Record]],
+        side: Side,
+    ) -> Iterator[tuple[Ident, Any]]:
+        """The records that a rule or a constant leaves out, as they are."""
+        for entity in self.kinds():
+            mapped = self.mapping[entity]
+            for each in records(entity) if sorts(mapped) else ():
+                if not belongs(mapped, each, side):
+                    yield (entity.value, f"{side} {each.key}"), dict(each.fields)
+
     def native(self, entity: Entity, values: Typing, side: Side) -> dict[str, Any]:
         """Values by native field."""
         known = {one.name: one for one in self.fields if one.entity is entity}
@@ -105,7 +121,14 @@ class AppScreen:
 
     def rows(self) -> Held:
         """Everything that the pair is about."""
-        return self.seen.held(lambda entity: records_of(self.connector, entity), Side.APP)
+        return self.seen.held(self._records, Side.APP)
+
+    def others(self) -> Iterator[tuple[Ident, Any]]:
+        """The records that are not of this pair."""
+        return self.seen.others(self._records, Side.APP)
+
+    def _records(self, entity: Entity) -> Iterator[Record]:
+        return records_of(self.connector, entity)
 
     def edit(self, entity: Entity, key: str, values: Typing) -> bool:
         """Type values; whether the app took them."""
@@ -189,6 +212,10 @@ class GhlScreen:
     def rows(self) -> Held:
         """Everything that the pair is about."""
         return self.seen.held(self._records, Side.GHL)
+
+    def others(self) -> Iterator[tuple[Ident, Any]]:
+        """The records that are not of this pair."""
+        return self.seen.others(self._records, Side.GHL)
 
     def _records(self, entity: Entity) -> Iterator[Record]:
         shape = self.connector.shape(entity)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ from connectors.ghl.sandbox import Limit, Sandbox, Settings, make_app
 from connectors.ghl.sandbox.serve import hosted
 from flows.config import Pair, load
 from flows.rehearse import pairfile
-from flows.rehearse.book import Book, Ident, Seen
+from flows.rehearse.api import ApiCopy
+from flows.rehearse.book import Book, Ident, Seen, nothing
 from flows.rehearse.cast import Cast
 from flows.rehearse.clock import Moving, moved
 from flows.rehearse.copies import Copied, Keeper, copy
 from flows.rehearse.fields import Played, played, rules_of
 from flows.rehearse.findings import Finding
 from flows.rehearse.judge import Judge
+from flows.rehearse.ledgers import Ledgers
 from flows.rehearse.names import Looked, Names, known_of
 from flows.rehearse.operator import JobOperator
+from flows.rehearse.rules import Row
 from flows.rehearse.server import Server
 from flows.rehearse.sides import AppScreen, GhlScreen, Held, Screen
 from flows.rehearse.sides import Seen as Shown
@@ -59,21 +63,29 @@ class Town(World):
     fields: list[Played]
     cast: Cast
     names: Names
-    keeper: Keeper | Server
+    keeper: Keeper | Server | ApiCopy
     copied: Copied
     pair: Pair
     book: Book = field(default_factory=Book)
     day: int = 0
     touched: set[Ident] = field(default_factory=set)
-    now: Seen = field(default_factory=lambda: Seen({"app": {}, "ghl": {}}, {"app": {}, "ghl": {}}))
+    now: Seen = field(default_factory=nothing)
     raw: Looked = field(default_factory=dict)
     backups: list[Any] = field(default_factory=list)
+    others: Mapping[Ident, Any] = field(default_factory=dict)
+    """The app's rows that are not of this pair, as the night began."""
+    ledgers: Ledgers = field(init=False)
     known: Known = field(init=False)
     judge: Judge = field(init=False)
 
     def __post_init__(self) -> None:
+        self.ledgers = Ledgers(self.names.ledger, self.folder)
         self.judge = Judge(self.book, rules_of(self.fields))
         self.known = known(self.fields)
+        budget = self.pair.ghl.notes_budget
+        if budget:
+            people = self.copied.sample.keys[Side.GHL]
+            self.judge.sweep = math.ceil(len(people) / budget)
 
     @property
     def sandbox(self) -> Sandbox:
@@ -96,8 +108,7 @@ class Town(World):
     def put(self, side: str, ident: Ident, values: Mapping[str, Any]) -> None:
         """Type values; of a field that people of that side cannot change, nothing."""
         entity = Entity(ident[0])
-        fields = {one.name: one for one in self.fields if one.entity is entity}
-        open_ones = {name: v for name, v in values.items() if Side(side) in fields[name].typed}
+        open_ones = self._open(side, entity, values)
         if not open_ones:
             return
         if not self.screens[Side(side)].edit(
@@ -107,13 +118,18 @@ class Town(World):
         ):
             self.book.counts[f"not taken by {Side(side).label}"] += 1
 
+    def _open(self, side: str, kind: Entity, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the values that people of that side type."""
+        mine = [one for one in self.fields if one.entity is kind]
+        names = {one.name for one in mine if Side(side) in one.typed}
+        return {name: value for name, value in values.items() if name in names}
+
     def enter(self, side: str, entity: str, values: dict[str, Any], of: Ident | None = None) -> Any:
         """Enter a new record; its key, or None where the side refused it."""
         self.clock.sleep(self.dice.uniform(1, 90))
         kind = Entity(entity)
         parent = self.key(side, of) if of else None
-        fields = {one.name: one for one in self.fields if one.entity is kind}
-        own = {name: v for name, v in values.items() if Side(side) in fields[name].typed}
+        own = self._open(side, kind, values)
         key = self.screens[Side(side)].add(kind, parent, own)
         if key is None:
             self.book.counts[f"not taken by {Side(side).label}"] += 1
@@ -124,6 +140,24 @@ class Town(World):
         kind = Entity(ident[0])
         key = self.key(side, ident)
         self.screens[Side(side)].delete(kind, key)
+
+    def give_key(self, ident: Ident) -> None:
+        """Delete a person in the app, and enter a new one, who gets their key."""
+        kind = Entity(ident[0])
+        key = self.key("app", ident)
+        for each, row in self._hanging(ident):
+            self.screens[Side.APP].delete(Entity(each), row.key)
+        mine = [one for one in self.fields if one.entity is kind and Side.APP in one.typed]
+        blank = dict.fromkeys((one.name for one in mine if one.clears), None)
+        person = self.cast.record(kind, Side.APP)
+        self.screens[Side.APP].edit(kind, key, blank | person)
+        self.names.give(kind.value, key)
+
+    def _hanging(self, ident: Ident) -> Iterator[tuple[str, Row]]:
+        """What hangs on a contact in the app."""
+        for one, rows in self.now.rows["app"].items():
+            if rows[0].of == ident[1]:
+                yield one[0], rows[0]
 
     def put_back(self, kept: Any) -> None:
         """Put the app back to what a backup of it holds."""
@@ -170,17 +204,36 @@ class Town(World):
         """Keep what both sides hold as the night begins."""
         if self.book.rewound:
             self.raw = self.looked()
+        self.others = self._others()
+
+    def _others(self) -> Mapping[Ident, Any]:
+        app = self.screens[Side.APP]
+        return dict(app.others())
+
+    def _touched(self) -> Iterator[Finding]:
+        """Rows of others that the night changed."""
+        left = self._others()
+        for ident, cells in self.others.items():
+            if left.get(ident) != cells:
+                yield Finding(
+                    self.day,
+                    "others",
+                    ident,
+                    "",
+                    f"was {cells}, is {left.get(ident)}",
+                    nights=self.judge.nights,
+                )
 
     def judged(self, told: Told) -> list[Finding]:
         """What is wrong after the night, by what the job has linked since."""
+        self.ledgers.keep()
         after = self.looked()
         for was, now in self.names.learn(after):
             self.book.rename(was, now)
         before = self.names.seen(self.raw)
         if self.day == 1:  # all that was there had been typed at some time
-            nothing = Seen({"app": {}, "ghl": {}}, {"app": {}, "ghl": {}})
             self.book.compare(
-                nothing,
+                nothing(),
                 before,
                 0,
                 self.clock(),
@@ -201,7 +254,7 @@ class Town(World):
             told,
         )
         self.judge.meet(before, self.now, told)
-        return [*found, *doubled]
+        return [*found, *doubled, *self._touched()]
 
 
 def doubles(before: Looked, after: Looked, day: int, nights: tuple[str, ...]) -> Iterator[Finding]:
@@ -304,6 +357,9 @@ def settled(
         )
         if copied.server is not None:
             stack.callback(copied.server.drop)
+        if copied.api is not None:
+            served = stack.enter_context(hosted(copied.api.app()))
+            copied = replace(copied, app={**copied.app, "url": served})
         wire = Wire(make_app(sandbox))
         url = stack.enter_context(hosted(wire))  # type: ignore[arg-type]
         path = pairfile.rehearsed(
@@ -379,7 +435,7 @@ def _town(
         fields=fields,
         cast=cast,
         names=Names(folder / "state" / "ledger.db"),
-        keeper=copied.server or Keeper(folder, copied.app),
+        keeper=copied.server or copied.api or Keeper(folder, copied.app),
         copied=copied,
         pair=pair,
     )

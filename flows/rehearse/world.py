@@ -6,6 +6,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from connectors.ghl.sandbox import Sandbox
@@ -13,8 +14,12 @@ from flows.rehearse.book import SIDES, Book, Ident, Seen
 from flows.rehearse.clock import Moving
 from flows.rehearse.findings import Finding
 from flows.rehearse.judge import Judge
+from flows.rehearse.ledgers import Ledgers
 from flows.rehearse.told import Told
 from flows.rehearse.wire import Wire
+
+_BELIEVED = 0.3
+"""How often an operator goes on from an older ledger."""
 
 
 class Killable(Protocol):
@@ -43,6 +48,9 @@ class Operator(Protocol):
 
     def begin(self, ahead: float) -> Killable:
         """The same night in a process of its own, which can be killed."""
+
+    def restore_ledger(self, backup: Path) -> None:
+        """Put a backup of the ledger back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ class World(ABC):
     now: Seen
     before: Seen
     """What both sides held as the last night began."""
+    ledgers: Ledgers
     backups: list[Any]
     """What the app held before each of the last nights."""
 
@@ -116,6 +125,10 @@ class World(ABC):
         """Delete a record."""
 
     @abstractmethod
+    def give_key(self, ident: Ident) -> None:
+        """Delete a person in the app, and enter a new one, who gets their key."""
+
+    @abstractmethod
     def put_back(self, kept: Any) -> None:
         """Put the app back to what a backup of it holds."""
 
@@ -144,9 +157,17 @@ class World(ABC):
     def habits(self) -> None:  # noqa: B027 - most worlds have none
         """What GHL does every night from when somebody met it."""
 
-    def mended(self, _told: Told) -> Told | None:
-        """What became of a refused night once its operator mended what it was refused for."""
-        return None
+    def mended(self, told: Told) -> Told | None:
+        """What became of a refused night once its operator mended what it was refused for.
+
+        A ledger that is lost, or older than the store's runs, is put back, or believed.
+        """
+        if "[LEDGER_" not in told.errors:
+            return None
+        if "[LEDGER_OLDER]" in told.errors and self.dice.random() < _BELIEVED:
+            return self.operator.run("--rebase")
+        self.operator.restore_ledger(self.ledgers.newest)
+        return self.operator.run()
 
     def close_day(self) -> None:
         """Enter what people did on the day that ends."""
@@ -162,6 +183,7 @@ class World(ABC):
 
     def judged(self, told: Told) -> list[Finding]:
         """What is wrong after the night."""
+        self.ledgers.keep()
         after = self.look()
         findings = self.judge.night(self.day, self.before, after, told)
         self.judge.meet(self.before, after, told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flows.rehearse import events as shared
-from flows.rehearse.events import entering, touch_what_hangs_on
+from flows.rehearse.events import entering
 from tests.soak.values import SIMPLE
 from tests.soak.world import World
 
@@ -54,22 +54,6 @@ def silent_edit(world: World) -> None:
         world.app.edit(
             "contact", world.key("app", ident), silently=True, **{name: world.cast.value(name)}
         )
-
-
-@event(0.2)
-def key_reused(world: World) -> None:
-    """The application gives a deleted person's key to a new one."""
-    ident = world.pick()
-    if ident is None:
-        return
-    key = world.key("app", ident)
-    touch_what_hangs_on(world, ident)
-    world.delete("app", ident)
-    person = world.cast.person()
-    world.app.add("contact", key=int(key), **person)
-    world.book.tell(
-        ("contact", person["ref"]), world.day, f"entered in the app under the key of {ident[1]}"
-    )
 
 
 @event(0.25)

@@ -1,4 +1,4 @@
-"""What happens to the machines of the soak alone: refused and dropped values, ledgers put back, a changed pair file."""
+"""What happens to the machines of the soak alone: a changed pair file."""
 
 from __future__ import annotations
 
@@ -9,21 +9,6 @@ from tests.soak.world import World
 HARMS = list(shared.HARMS)
 """What happens at night, in or around a run. At most two of them in one night."""
 harm = entering(HARMS)
-
-
-@harm(0.08)
-def ledger_restored(world: World) -> None:
-    world.keep_ledger()
-    if not world.put_ledger(1):
-        return
-    world.book.counts["ledger a night older"] += 1
-
-
-@harm(0.06)
-def ledger_emptied(world: World) -> None:
-    world.keep_ledger()
-    world.put_ledger(None)
-    world.book.counts["ledger emptied"] += 1
 
 
 @harm(0.1)

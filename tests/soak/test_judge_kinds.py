@@ -142,6 +142,16 @@ def test_what_is_on_one_side_is_named(ident: Ident) -> None:
 
 
 @RECORDS
+def test_what_is_deleted_during_the_run_waits_a_night(ident: Ident) -> None:
+    """A record that somebody deletes while the run is under way may be alone until the next one."""
+    alone = _seen({ident: _row(ident, "app", "old")}, {})
+    book = Book()
+    book.gone[ident]["ghl"] = 2
+    assert _judged(book, _both(ident, "old", "old"), alone, _told(0)) == []
+    assert "agree" in _judged(book, alone, alone, _told(0))
+
+
+@RECORDS
 def test_another_under_a_key_is_seen(ident: Ident) -> None:
     """A key that is another record's after the night was given to a stranger."""
     before = _seen({ident: _row(ident, "app", "old")}, {})
@@ -177,6 +187,45 @@ def test_whose_firm_is_gone_works_nowhere() -> None:
     assert "invented" not in _judged(book, before, nowhere, _told(1))
     stays = _seen({ANN: app}, {ANN: _people(None, None)[1], FIRM: firm})
     assert "invented" in _judged(Book(), before, stays, _told(1))
+
+
+def test_an_element_that_a_run_takes_from_a_set_is_seen() -> None:
+    """What somebody added to a set goes only where somebody takes it out across, whatever the report shows."""
+    tagged = Row("g", None, {"languages:Polski": "on"})
+    before = _seen({ANN: Row("1", None, {})}, {ANN: tagged})
+    after = _seen({ANN: Row("1", None, {})}, {ANN: Row("g", None, {})})
+    shown = _told()
+    shown.written["ghl", "g"].append(("update", "languages", None, "x"))
+    assert _judged(_typed(ANN, "languages:Polski", "on", "ghl"), before, after, shown) == ["lost"]
+    taken = _typed(ANN, "languages:Polski", "on", "ghl")
+    taken.type("app", ANN, "languages:Polski", None, 2, 2.0)
+    assert _judged(taken, before, after, shown) == []
+
+
+def test_who_is_given_a_strangers_address_is_seen() -> None:
+    """A contact without a counterpart, of which a run changes the email, became somebody else."""
+    before = _seen({}, {ANN: Row("g", None, {"email": "ann@a.test"})})
+    after = _seen({}, {ANN: Row("g", None, {"email": "bob@b.test"})})
+    book = Book()
+    book.gone[ANN]["app"] = 1
+    assert _judged(book, before, after, _told(1)) == ["stranger"]
+    by_hand = _typed(ANN, "email", "bob@b.test", "ghl")
+    assert "stranger" not in _judged(by_hand, before, after, _told(1))
+
+
+def test_a_note_waits_no_longer_than_all_of_them_take() -> None:
+    """Within a budget an edited note may wait until all notes were read; then it is carried, or named."""
+    note: Ident = ("note", "N00001")
+    ends = [
+        _seen({note: Row("1", "P00001", {"body": one})}, {note: Row("g", "P00001", {"body": "b"})})
+        for one in ("a", "b")
+    ]
+    judge = Judge(_typed(note, "body", "a"), RULES, sweep=2)
+    unread = {"entity": "note", "sides": [{"classes": {"not_checked": 3}, "unread": 0}]}
+    told = _told(1)
+    told.document["statement"] = {"entities": [unread]}  # type: ignore[index]
+    assert judge.night(4, ends[0], ends[0], told) == []
+    assert [one.kind for one in judge.night(9, ends[0], ends[0], told)] == ["unmentioned"]
 
 
 # consents

@@ -284,6 +284,7 @@ STATUSES = ("open", "won", "lost", "abandoned")
 FIELDS = {"company": COMPANY, "contact": CONTACT, "task": TASK, "note": NOTE, "opportunity": DEAL}
 BY_NAME = {(entity, one.name): one for entity, listed in FIELDS.items() for one in listed}
 RULES = {key: one.rule for key, one in BY_NAME.items()}
+RULES["contact", "tags"] = Rule(items=True)
 
 SIMPLE = (
     "first_name",

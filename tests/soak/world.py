@@ -5,10 +5,9 @@ from __future__ import annotations
 import html
 import os
 import random
-import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from flows.rehearse.clock import Moving as Clock
 from flows.rehearse.clock import moved
 from flows.rehearse.findings import Finding
 from flows.rehearse.judge import Judge
+from flows.rehearse.ledgers import Ledgers
 from flows.rehearse.rules import ALLOWED
 from flows.rehearse.told import Told
 from flows.rehearse.wire import Wire
@@ -83,10 +83,12 @@ class World(shared.World):
     others: list[Any] = field(default_factory=list)
     poisoned: bool = False
     dropping: bool = False
+    ledgers: Ledgers = field(init=False)
     judge: Judge = field(init=False)
     known: shared.Known = KNOWN
 
     def __post_init__(self) -> None:
+        self.ledgers = Ledgers(self.folder / "state" / "ledger.db", self.folder)
         self.judge = Judge(self.book, RULES)
 
     def work(self) -> None:
@@ -100,28 +102,19 @@ class World(shared.World):
     def habits(self) -> None:
         habits(self)
 
-    def mended(self, told: Told) -> Told | None:
-        """A ledger that is older than the store's runs is put back, or believed."""
-        if "[LEDGER_" not in told.errors:
-            return None
-        if "[LEDGER_OLDER]" in told.errors and self.dice.random() < 0.3:
-            return self.operator.run("--rebase")
-        self.operator.restore_ledger(self.folder / "ledger-0.db")
-        return self.operator.run()
-
     def remember(self) -> None:
         super().remember()
         self.others = self.app.others()
 
     def judged(self, told: Told) -> list[Finding]:
         assert self.app.others() == self.others, "rows of others were touched"
-        self.keep_ledger()
         return super().judged(told)
 
     def settle_in(self) -> None:
         """After the first night, which linked everything, some pairs read only some of the notes a night."""
         self.pair.notes_budget = self.dice.choice((None, len(self.idents("contact")) // 3))
-        self.judge.budgeted = self.pair.notes_budget is not None
+        if self.pair.notes_budget is not None:
+            self.judge.sweep = -(-len(self.idents("contact")) // self.pair.notes_budget)
         self.pair.write()
 
     @property
@@ -157,6 +150,15 @@ class World(shared.World):
     def remove(self, side: str, ident: Ident) -> None:
         hand = self.app if side == "app" else self.place
         hand.delete(ident[0], self.key(side, ident))
+
+    def give_key(self, ident: Ident) -> None:
+        key = self.key("app", ident)
+        self.delete("app", ident)
+        person = self.cast.person()
+        self.app.add("contact", key=int(key), **_columns("contact", person))
+        self.book.tell(
+            ("contact", person["ref"]), self.day, f"entered in the app under the key of {ident[1]}"
+        )
 
     def put_back(self, kept: Backup) -> None:
         self.app.restore(kept)
@@ -198,40 +200,6 @@ class World(shared.World):
             "stage": self.dice.choice(PIPELINES.get(pipeline or "", ("New",))),
             "amount": next(self.cast.numbers),
         }.get(name, made[name])
-
-    # what is kept beside the pair
-
-    @property
-    def ledger(self) -> Path:
-        return self.folder / "state" / "ledger.db"
-
-    def keep_ledger(self) -> None:
-        """The operator's nightly backup of the ledger: the newest, and the one before."""
-        if not self.ledger.exists():
-            return
-        newest, older = self.folder / "ledger-0.db", self.folder / "ledger-1.db"
-        if newest.exists():
-            newest.replace(older)
-        with (
-            closing(sqlite3.connect(self.ledger)) as source,
-            closing(sqlite3.connect(newest)) as target,
-        ):
-            source.backup(target)
-
-    def put_ledger(self, number: int | None) -> bool:
-        """Put a backup of the ledger back, or leave none; whether there was one."""
-        kept = self.folder / f"ledger-{number}.db"
-        if number is not None and not kept.exists():
-            return False
-        for file in self.ledger.parent.glob("ledger.db*"):
-            file.unlink()
-        if number is not None:
-            with (
-                closing(sqlite3.connect(kept)) as source,
-                closing(sqlite3.connect(self.ledger)) as target,
-            ):
-                source.backup(target)
-        return True
 
 
 def _columns(entity: str, values: dict[str, Any]) -> dict[str, Any]:
