@@ -29,7 +29,7 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
     classes = list(BY_NAME)
     taken = apart(stage, entity)
     stage.make("report/fate_taken", entity=entity)
-    stage.make("report/written", entity=entity)
+    stage.make("report/written", entity=entity, consents=mapped.consents)
     stage.make("report/absent", entity=entity)
     trusted = _trusted(stage)
     stage.make("report/pair", entity=entity, classes=classes, trusted=trusted, **taken)

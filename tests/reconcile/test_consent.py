@@ -214,3 +214,17 @@ def test_a_report_names_each_change_with_its_ground() -> None:
         "b•••@x•••",
     }
     Draft202012Validator(schema()).validate(json.loads(dumped(whole)))
+
+
+def test_a_no_for_good_that_becomes_a_plain_no_across_is_accounted_for() -> None:
+    """The app can hold but a plain no: that it was written is no unexplained value, though the sides' words differ."""
+    with world_of(ASKS) as world:
+        world.app.put(C, {"email": "ann@x.com", "sms_ok": True}, key="ann")
+        world.ghl.put(C, {"email": "ann@x.com", "dnd.sms": "permanent"}, key="g-ann")
+        told = night(world)
+        assert world.cells(Side.APP)["ann"]["sms"] == "denied"
+        assert told.document["statement"]["unexplained"] == 0
+        assert told.exit_code == 0, told.document["verdict"]
+        (contact,) = told.document["values"]["entities"]
+        assert "unexplained" not in contact["classes"]
+        assert night(world).exit_code == 0

@@ -4,7 +4,7 @@
 -- difference asks for is unexplained, as is a difference that no operation is for.
 {% from 'report/models/_items.sql' import items_of %}
 CREATE OR REPLACE TABLE written_{{ entity }} AS
-WITH due AS (
+WITH agreed AS (
     SELECT
         link_id,
         field,
@@ -13,6 +13,22 @@ WITH due AS (
         CASE winner WHEN 'app' THEN app ELSE ghl END AS value
     FROM judged_{{ entity }}
     WHERE action = 'agree'
+),
+
+due AS (
+    {% if consents %}
+    -- A no for good is written as a plain no: it is the person's own word, and its side's alone.
+    SELECT
+        * REPLACE (
+            CASE
+                WHEN field IN ({{ consents | map('literal') | join(', ') }}) AND value = 'permanent' THEN 'denied'
+                ELSE value
+            END AS value
+        )
+    FROM agreed
+    {% else %}
+    FROM agreed
+    {% endif %}
 ),
 
 sent AS (
