@@ -64,7 +64,8 @@ class Cast:
         names = [one.name for one in self.fields if one.entity is OWNER]
         for records in sides.values():
             for row in records.get(OWNER, []):
-                self.people.append(tuple(n for n in names if row.cells.get(n) is not None))
+                filled = (name for name in names if row.cells.get(name) is not None)
+                self.people.append(tuple(filled))
 
     def mark(self) -> str:
         """A number that no value had so far."""
@@ -119,7 +120,8 @@ class Cast:
         return self.dice.choice(_WORDS).format(self.mark())
 
     def _phone(self, shape: Shape) -> str:
-        numbers = [one for one in shape.values if one.startswith("+") and one[1:].isdigit()]
+        abroad = [one for one in shape.values if one.startswith("+")]
+        numbers = [one for one in abroad if one[1:].isdigit()]
         sample = self.dice.choice(numbers) if numbers else "+12025550100"
         mark = self.mark()[-5:].zfill(5)
         return f"{sample[:-5]}{mark}"
@@ -140,7 +142,8 @@ class Cast:
 
     def _instant(self, shape: Shape) -> str:
         hour, minute = self.dice.randrange(24), self.dice.randrange(60)
-        return f"{self._date(shape)}T{hour:02}:{minute:02}:00Z"
+        day = self._date(shape)
+        return f"{day}T{hour:02}:{minute:02}:00Z"
 
     def _number(self, shape: Shape) -> str:
         numbers = [value for value in shape.values if value.isdigit()]

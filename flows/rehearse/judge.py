@@ -243,7 +243,8 @@ class Judge:
             for cell, one in self.book.pending.items()
             if cell[:2] == ident and side in one
         ]
-        if ident in self.left_out or (typed and all(one.during for one in typed)):
+        entered = bool(typed) and all(one.during for one in typed)
+        if entered or ident in self.left_out:
             return
         across = before.row(other(side), ident)
         if across is not None and other(side) in self.book.gone.get(ident, {}):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +92,16 @@ class Names:
         mine = (link for link in self._links() if link[:2] == (entity, app_key))
         self.parted.update(mine)
         self.free((entity, "app", app_key))
+
+    def take_back(self, links: Collection[tuple[str, str, str]]) -> None:
+        """With a backup, whoever had these keys before has them again."""
+        for kind, app_key, ghl_key in links:
+            end = (kind, "app", app_key)
+            across = (kind, "ghl", ghl_key)
+            self.holders[end] -= 1
+            if across in self.uids:
+                self.uids[end] = self.uids[across]
+        self.parted.difference_update(links)
 
     def _links(self) -> list[tuple[str, str, str]]:
         if not self.ledger.exists():

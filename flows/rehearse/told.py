@@ -54,7 +54,8 @@ class Told:
     def _held(self, hold: Mapping[str, Any]) -> None:
         name = base((hold["field"] or "").replace(": ", ":")) or None
         keys = [("app", hold["app_key"]), ("ghl", hold["ghl_key"])]
-        keys += [(one["side"], one["key"]) for one in (*hold["records"], *hold["candidates"])]
+        others = (*hold["records"], *hold["candidates"])
+        keys += [(one["side"], one["key"]) for one in others]
         for side, key in keys:
             if key:
                 self.open[side, key].add(name)

@@ -162,7 +162,9 @@ class Town(World):
     def put_back(self, kept: Any) -> None:
         """Put the app back to what a backup of it holds."""
         before = set(known_of(self.looked()))
-        self.keeper.put_back(kept)
+        rows, parted = kept
+        self.keeper.put_back(rows)
+        self.names.take_back(self.names.parted - parted)
         for gone in before - set(known_of(self.looked())):
             self.names.free(gone)
 
@@ -193,7 +195,9 @@ class Town(World):
 
     def backup(self) -> Any:
         """A backup of the app as it is now."""
-        return self.keeper.keep(f"{self.day}")
+        rows = self.keeper.keep(f"{self.day}")
+        parted = set(self.names.parted)
+        return rows, parted
 
     def close_day(self) -> None:
         """Enter what people did on the day that ends."""
@@ -288,7 +292,9 @@ def _alike(stack: Held) -> dict[tuple[Any, ...], list[str]]:
         for row in rows:
             cells = frozenset((name, cell) for name, cell in row.cells.items() if cell)
             if len(cells) > 2 or row.of is not None:
-                alike.setdefault((kind, known.get(row.of or ""), cells), []).append(row.key)
+                owner = known.get(row.of or "")
+                keys = alike.setdefault((kind, owner, cells), [])
+                keys.append(row.key)
     return alike
 
 

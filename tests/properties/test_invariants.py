@@ -12,7 +12,7 @@ from reconcile.model import Entity, Side
 from reconcile.ports import Json
 from reconcile.values.mapping import EntityMap
 from reconcile.values.policy import Blank
-from tests.builders import contacts, mapping_of, notes, tasks
+from tests.builders import companies, contacts, field_of, mapping_of, notes, tasks
 from tests.properties.profiles import profile
 from tests.properties.simulation import Simulation
 
@@ -24,7 +24,10 @@ TAGS = st.lists(st.sampled_from(["VIP", "lead", " Hot ", "a b", "Ünï"]), max_s
 PERSON = st.fixed_dictionaries(
     {}, optional={"first_name": NAMES, "company": COMPANIES, "tags": TAGS}
 )
-CHILD = st.sampled_from([Entity.TASK, Entity.NOTE])
+CHILD = st.sampled_from([False, True])
+"""Whether it is a task, or what hangs on a contact beside tasks: a note, or a deal."""
+STAGES = st.sampled_from(["New", "Quoted", "Signed"])
+CITIES = st.sampled_from(["Rome", "Zürich", None])
 TITLES = st.sampled_from(["Call", "Mail", "Visit"])
 BODIES = st.sampled_from(["hello", "<p>hello</p>", "a &amp; b", "two\nlines"])
 GHL_VICES = st.sampled_from(
@@ -36,6 +39,12 @@ GHL_VICES = st.sampled_from(
 )
 
 
+def _deals() -> EntityMap:
+    """What is sold to a contact."""
+    fields = (field_of("name", required=True), *map(field_of, ("pipeline", "stage", "status")))
+    return replace(tasks(*fields, match=(("name",),)), entity=Entity.OPPORTUNITY)
+
+
 def _clearing(mapped: EntityMap) -> EntityMap:
     fields = tuple(replace(f, rule=replace(f.rule, blank=Blank.CLEAR)) for f in mapped.fields)
     return replace(mapped, fields=fields)
@@ -44,9 +53,14 @@ def _clearing(mapped: EntityMap) -> EntityMap:
 class World(RuleBasedStateMachine):
     """Users edit, the job runs; every run is checked, and a further one must have nothing to do."""
 
-    @initialize(vices=GHL_VICES)
-    def begin(self, vices: Vices) -> None:
-        mapping = mapping_of(*(_clearing(m) for m in (contacts(), tasks(), notes())))
+    @initialize(vices=GHL_VICES, sales=st.booleans())
+    def begin(self, vices: Vices, sales: bool) -> None:
+        """A world with companies and deals, or with notes: each kind costs."""
+        kinds = (contacts(), tasks(), notes())
+        if sales:
+            kinds = (companies(), contacts(), tasks(), _deals())
+        mapping = mapping_of(*map(_clearing, kinds))
+        self.other = kinds[-1].entity
         self.simulation = Simulation(vices={Side.GHL: vices}, mapping=mapping)
         self.lag = vices.lag_seconds
         self.clean = True
@@ -57,6 +71,11 @@ class World(RuleBasedStateMachine):
     def key(self, side: Side, entity: Entity, pick: int) -> str | None:
         keys = self.simulation.keys(side, entity)
         return keys[pick % len(keys)] if keys else None
+
+    def kind(self, pick: int) -> Entity:
+        """One of the kinds of record that there are."""
+        kinds = self.simulation.kinds
+        return kinds[pick % len(kinds)]
 
     @rule(side=SIDES, fields=PERSON)
     def add_contact(self, side: Side, fields: dict[str, Json]) -> None:
@@ -119,31 +138,57 @@ class World(RuleBasedStateMachine):
         """A person answers one of the questions of the last run."""
         self.simulation.answer(pick, option)
 
-    @rule(side=SIDES, pick=PICK, entity=CHILD, title=TITLES, body=BODIES, done=st.booleans())
+    @rule(side=SIDES, pick=PICK, other=CHILD, title=TITLES, body=BODIES, done=st.booleans())
     def add_child(
-        self, side: Side, pick: int, entity: Entity, title: str, body: str, done: bool
+        self, side: Side, pick: int, other: bool, title: str, body: str, done: bool
     ) -> None:
         parent = self.key(side, Entity.CONTACT, pick)
         if parent is not None:
             due = "2026-01-01T10:00:00.000Z"
-            task: dict[str, Json] = {"title": title, "due": due, "completed": done}
-            self.simulation.add_child(
-                side, entity, parent, task if entity is Entity.TASK else {"body": body}
-            )
+            made: dict[Entity, dict[str, Json]] = {
+                Entity.TASK: {"title": title, "due": due, "completed": done},
+                Entity.NOTE: {"body": body},
+                Entity.OPPORTUNITY: {"name": title, "pipeline": "Sales", "stage": "New"},
+            }
+            entity = self.other if other else Entity.TASK
+            self.simulation.add_child(side, entity, parent, made[entity])
 
-    @rule(side=SIDES, pick=PICK, entity=CHILD, title=TITLES, body=BODIES, done=st.booleans())
+    @rule(
+        side=SIDES,
+        pick=PICK,
+        other=CHILD,
+        title=TITLES,
+        body=BODIES,
+        stage=STAGES,
+        done=st.booleans(),
+    )
     def edit_child(
-        self, side: Side, pick: int, entity: Entity, title: str, body: str, done: bool
+        self, side: Side, pick: int, other: bool, title: str, body: str, stage: str, done: bool
     ) -> None:
+        entity = self.other if other else Entity.TASK
         key = self.key(side, entity, pick)
         if key is not None:
-            task: dict[str, Json] = {"completed": done} if done else {"title": title}
-            self.simulation.edit(
-                side, entity, key, task if entity is Entity.TASK else {"body": body}
-            )
+            edits: dict[Entity, dict[str, Json]] = {
+                Entity.TASK: {"completed": done} if done else {"title": title},
+                Entity.NOTE: {"body": body},
+                Entity.OPPORTUNITY: {"stage": stage, "status": "won" if done else "open"},
+            }
+            self.simulation.edit(side, entity, key, edits[entity])
 
-    @rule(side=SIDES, pick=PICK, entity=st.sampled_from(list(Entity)[:3]))
-    def delete(self, side: Side, pick: int, entity: Entity) -> None:
+    @precondition(lambda self: self.other is Entity.OPPORTUNITY)
+    @rule(side=SIDES, pick=PICK, city=CITIES, new=st.booleans())
+    def company(self, side: Side, pick: int, city: str | None, new: bool) -> None:
+        """A company is entered, or moves."""
+        key = self.key(side, Entity.COMPANY, pick)
+        if new or key is None:
+            name = self.simulation.fresh("Firm ")
+            self.simulation.world.sides[side].put(Entity.COMPANY, {"name": name, "city": city})
+        else:
+            self.simulation.edit(side, Entity.COMPANY, key, {"city": city})
+
+    @rule(side=SIDES, pick=PICK, kind=PICK)
+    def delete(self, side: Side, pick: int, kind: int) -> None:
+        entity = self.kind(kind)
         key = self.key(side, entity, pick)
         if key is not None:
             self.simulation.delete(side, entity, key)
@@ -153,9 +198,10 @@ class World(RuleBasedStateMachine):
         self.catch_up()
         self.simulation.crash(side, at, when)
 
-    @rule(side=SIDES, entity=st.sampled_from(list(Entity)[:3]))
-    def read_only_half(self, side: Side, entity: Entity) -> None:
+    @rule(side=SIDES, kind=PICK)
+    def read_only_half(self, side: Side, kind: int) -> None:
         """An incomplete snapshot yields no delete on the other side (invariant 6)."""
+        entity = self.kind(kind)
         self.catch_up()
         self.simulation.world.set_vices(side, incomplete={entity: "page 2 answered 500"})
         result = self.simulation.run()
