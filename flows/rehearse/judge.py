@@ -61,17 +61,8 @@ class Judge:
         ):
             if (kind, ident, name) not in self.reported:
                 self.reported.add((kind, ident, name))
-                found.append(
-                    Finding(
-                        day,
-                        kind,
-                        ident,
-                        name,
-                        what,
-                        tuple(self.book.story.get(ident, ())),
-                        self.nights,
-                    )
-                )
+                story = tuple(self.book.story.get(ident, ()))
+                found.append(Finding(day, kind, ident, name, what, story, self.nights))
         for typed in self.book.pending.values():
             for one in typed.values():
                 one.during = False

@@ -57,7 +57,8 @@ def _told(code: int = 0, *, field: str = "", wrote: tuple[Any, ...] = ()) -> Tol
 
 
 def _judged(book: Book, before: Seen, after: Seen, told: Told) -> list[str]:
-    return [finding.kind for finding in Judge(book, RULES).night(2, before, after, told)]
+    judge = Judge(book, RULES, met=set(before.idents()))
+    return [finding.kind for finding in judge.night(2, before, after, told)]
 
 
 def _typed(ident: Ident, name: str, value: Value, side: str = "app", **more: bool) -> Book:
