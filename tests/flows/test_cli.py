@@ -30,7 +30,7 @@ from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 from tests.flows.acme import Acme
 from tests.flows.calls import Said, say
-from tests.long_forms import tried
+from tests.long_forms import SOAK, tried
 
 ROOT = Path(__file__).parents[2]
 
@@ -500,15 +500,23 @@ STOPPED = [(signal.SIGINT, "local"), (signal.SIGTERM, "prefect")]
     tried(list(product((signal.SIGTERM, signal.SIGINT), ("local", "prefect"))), STOPPED),
 )
 def test_stopped_run_settles_and_the_next_goes_on(
-    acme: Acme, tmp_path: Path, number: signal.Signals, engine: str
+    acme: Acme,
+    tmp_path: Path,
+    number: signal.Signals,
+    engine: str,
+    request: pytest.FixtureRequest,
 ) -> None:
     """A signal in mid-apply ends the run after its chunk with all settled; the next run does the rest, and nothing twice."""
+    environment = {"PREFECT_HOME": str(tmp_path)}
+    if engine == "prefect" and not SOAK:  # a server of the process's own takes half a minute
+        request.getfixturevalue("prefect")
+        environment["PREFECT_API_URL"] = _prefect_url()
     made = edits(acme.folder, acme.pair)
     with acme.served() as served:
         reached = _Reached(served.sandbox.log)
         served.sandbox.log = reached
         words = ("run", "--pair", served.pair, "--engine", engine, "--verify", "none", "--json")
-        process = _process(*words, PREFECT_HOME=str(tmp_path))
+        process = _process(*words, **environment)
         reached.signalled = (process.pid, number)
         out, errors = process.communicate(timeout=120)
         assert process.returncode in (0, 1), errors
@@ -520,6 +528,13 @@ def test_stopped_run_settles_and_the_next_goes_on(
         assert night.told.state == "settled"
         assert night.residual == 0
         assert unmet(acme.folder, acme.pair, made, sandbox=served.sandbox) == []
+
+
+def _prefect_url() -> str:
+    """Where the tests' own Prefect server is."""
+    from prefect.settings import PREFECT_API_URL
+
+    return str(PREFECT_API_URL.value())
 
 
 class _Reached(deque[RequestRecord]):

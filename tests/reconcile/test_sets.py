@@ -10,6 +10,7 @@ import pytest
 from connectors.memory import Vices
 from reconcile.model import OpKind, Side
 from reconcile.ports import Write
+from tests.long_forms import tried
 from tests.reconcile.scenario import Play
 
 _PLACES = ("base_app", "base_ghl", "app", "ghl")
@@ -37,7 +38,7 @@ def _refusing(write: Write) -> str | None:
     return "REFUSED" if write.kind is OpKind.UPDATE and "likes" in write.fields else None
 
 
-@pytest.mark.parametrize("refused", [None, *Side])
+@pytest.mark.parametrize("refused", tried([None, *Side], [None, Side.GHL]))
 def test_a_set_ends_as_tags_do(refused: Side | None) -> None:
     """Over every state of two elements a set ends on both sides as tags end, also where one side refused it for a night."""
     play = Play(_EVERY)

@@ -258,7 +258,7 @@ def test_the_identities_hold_in_every_world(seed: int) -> None:
                 edit(world, chance)
 
 
-@pytest.mark.parametrize("seed", range(40 if SOAK else 2))
+@pytest.mark.parametrize("seed", range(40 if SOAK else 1))
 def test_the_identities_hold_in_thousands_of_small_worlds(seed: int) -> None:
     """The same for small worlds side by side, each with identities of its own: 150 of them for a seed, 6,000 in the soak."""
     chance = Random(seed)  # noqa: S311 - a world, no secret

@@ -407,9 +407,10 @@ def test_a_statement_that_swallows_values_does_not_add_up(
     with busy_world() as world:
         world.set_vices(Side.GHL, drops=frozenset({"company"}))
         world.app.put(Entity.CONTACT, {"first_name": "Hal", "email": "hal@x.com", "company": "H"})
-        wholes = [told(world) for _ in range(3)]
-        assert any(broken(whole) and whole["verdict"]["code"] == "unbalanced" for whole in wholes)
-        assert any(exit_code("settled", whole) == 2 for whole in wholes)
+        nights = (told(world) for _ in range(3))
+        whole = next(whole for whole in nights if broken(whole))
+    assert whole["verdict"]["code"] == "unbalanced"
+    assert exit_code("settled", whole) == 2
 
 
 @pytest.mark.parametrize("name", [c.name for c in VALUE_CLASSES if c.name not in AGREED])
