@@ -174,9 +174,9 @@ def call(tokens: Sequence[str] | None = None) -> int:
         return _ended(tokens, f"[INTERRUPTED] interrupted → {_AGAIN}")
     # Python's own exit code for it, 1, says that both sides are read and holds remain.
     except Exception as error:  # noqa: BLE001
-        from flows.errors import told
+        from flows.errors import message_of
 
-        return _ended(tokens, told(error), error)
+        return _ended(tokens, message_of(error), error)
     return code if isinstance(code, int) else 0
 
 

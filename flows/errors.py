@@ -20,7 +20,7 @@ Other notes may hold a value, and are not shown.
 """
 
 
-def told(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """The lines for standard error.
 
     They hold no value of a record: of an unknown error its type and place alone are shown.
@@ -94,4 +94,4 @@ _SECRET = re.compile(
 
 def redacted(text: str) -> str:
     """The text without what looks like a token, a secret or a password."""
-    return _SECRET.sub(lambda found: f"{found[1]}***", text)
+    return _SECRET.sub(lambda match: f"{match[1]}***", text)

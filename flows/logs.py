@@ -37,7 +37,7 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line for one record."""
-        told = _keys(record)
+        extra = _keys(record)
         head = {
             "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
             "level": record.levelname,
@@ -46,7 +46,7 @@ class Lines(logging.Formatter):
         if len(_ACTIVE) == 1:
             head["run"] = _ACTIVE[0]
         return redacted(
-            json.dumps({**head, "event": record.getMessage(), **told}, ensure_ascii=False)
+            json.dumps({**head, "event": record.getMessage(), **extra}, ensure_ascii=False)
         )
 
 

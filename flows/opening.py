@@ -42,19 +42,19 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
     """
     from flows.wiring.wiring import connect
 
-    with ExitStack() as held:
+    with ExitStack() as stack:
         ending = Ending(seconds_of(pair, options))
         ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
-        held.callback(ledger.close)
+        stack.callback(ledger.close)
         name = new_run_id(options.job) if plan_digest is None else _run_of(ledger, plan_digest)
         folder = runs_folder(pair) / name
         holder = holder_name(name)
-        held.enter_context(named(name))
-        lost = held.enter_context(lease(ledger, holder))
+        stack.enter_context(named(name))
+        lost = stack.enter_context(lease(ledger, holder))
         if plan_digest is not None:
-            _take_up(pair, ledger, folder, held)
-        connectors = held.enter_context(connect(pair, engine=ledger.engine, ending=ending))
-        stage = held.enter_context(Stage(folder, beside=[links_folder(folder)]))
+            _take_up(pair, ledger, folder, stack)
+        connectors = stack.enter_context(connect(pair, engine=ledger.engine, ending=ending))
+        stage = stack.enter_context(Stage(folder, beside=[links_folder(folder)]))
         run = Run(
             pair,
             name,
@@ -69,8 +69,8 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
             lost=lost,
         )
         ending.watch = CURRENT.waiting
-        held.enter_context(stopping_on_signals(run))
-        held.enter_context(CURRENT)
+        stack.enter_context(stopping_on_signals(run))
+        stack.enter_context(CURRENT)
         if plan_digest is None:
             runs.start(ledger, name, options.job, at=run.started_at)
         try:
@@ -84,7 +84,7 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
             raise
 
 
-def _take_up(pair: Pair, ledger: Ledger, folder: Path, held: ExitStack) -> None:
+def _take_up(pair: Pair, ledger: Ledger, folder: Path, stack: ExitStack) -> None:
     """Bring a plan that waits, and look at its files before any is opened.
 
     They are noted once more if it goes on waiting.
@@ -100,7 +100,7 @@ def _take_up(pair: Pair, ledger: Ledger, folder: Path, held: ExitStack) -> None:
             imprints.renew(ledger, folder)
             keep(pair, folder, stage=(folder / STAGE).exists())
 
-    held.callback(again)
+    stack.callback(again)
 
 
 def _tell(run: Run, error: Exception, *, came_to_nothing: bool) -> None:
@@ -117,11 +117,11 @@ def _tell(run: Run, error: Exception, *, came_to_nothing: bool) -> None:
             tell_ended(run, error)
         return
     try:
-        told = tell_failure(run, error)
+        result = tell_failure(run, error)
     except Exception as further:  # noqa: BLE001 - the error itself is what has to be told
         log.warning("no report was written", extra={"why": type(further).__name__})
     else:
-        error.add_note(f"{REPORT}{told.paths['html']}")
+        error.add_note(f"{REPORT}{result.paths['html']}")
 
 
 def _run_of(ledger: Ledger, plan_digest: str) -> str:

@@ -206,13 +206,13 @@ class Progress:
 
     def _tick(self, ended: threading.Event) -> None:
         step = ""
-        told = 0.0
+        said_at = 0.0
         while not ended.wait(_LOOK_SECONDS):
             lines = self.lines()
             now = self._clock()
-            if lines and (self._state.step != step or now - told >= EVERY_SECONDS):
+            if lines and (self._state.step != step or now - said_at >= EVERY_SECONDS):
                 step = self._state.step
-                told = now
+                said_at = now
                 _say(lines)
 
 

@@ -174,8 +174,8 @@ class Run:
     @property
     def known(self) -> Mapping[Side, Description]:
         """The same, without asking: empty where that did not come to its end."""
-        told: Mapping[Side, Description] = vars(self).get("described", {})
-        return told
+        described: Mapping[Side, Description] = vars(self).get("described", {})
+        return described
 
     @property
     def lags(self) -> Mapping[Side, float]:
@@ -238,8 +238,8 @@ class Run:
         What was asked of the sides and what came of it so far is shared.
         """
         run = replace(self, **narrowed)
-        asked = {name: value for name, value in vars(self).items() if name not in vars(run)}
-        vars(run).update(asked)
+        shared = {name: value for name, value in vars(self).items() if name not in vars(run)}
+        vars(run).update(shared)
         return run
 
     @property

@@ -29,7 +29,7 @@ def shown(text: str) -> str:
 
     It is the same value wherever it stands in JSON.
     """
-    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 class _Pipe(RawIOBase):

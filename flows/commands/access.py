@@ -60,14 +60,14 @@ def login(
 
     They are kept in the ledger, encrypted. For an agency, --pair may be a fleet's template.
     """
-    with ExitStack() as held:
+    with ExitStack() as stack:
         callback = Callback(port)
         store: TokenStore
         if agency:
             named = agency_app(pair)
-            app, store = named.redirected(callback.url), held.enter_context(named.agencies())
+            app, store = named.redirected(callback.url), stack.enter_context(named.agencies())
         else:
-            loaded, store = held.enter_context(_store(pair))
+            loaded, store = stack.enter_context(_store(pair))
             app = app_of(loaded, redirect=callback.url)
         tokens = _logged_in(app, store, callback, browser=browser)
     whose = f"agency {tokens.company}" if agency else f"location {tokens.location}"

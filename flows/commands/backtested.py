@@ -24,17 +24,21 @@ _MOST = 8
 Format = Literal["terminal", "json", "markdown"]
 
 
-def as_document(pair: Pair, found: Iterator[Difference]) -> dict[str, Any]:
+def as_document(pair: Pair, differences: Iterator[Difference]) -> dict[str, Any]:
     """The differences for machines."""
-    told = [{**asdict(each), "same": each.same} for each in found]
-    return {"pair": pair.name, "config_digest": pair.config_digest, "runs": told}
+    rows = [{**asdict(each), "same": each.same} for each in differences]
+    return {"pair": pair.name, "config_digest": pair.config_digest, "runs": rows}
 
 
 def show(
-    pair: Pair, found: Iterator[Difference], *, form: Format = "terminal", masked: bool = False
+    pair: Pair,
+    differences: Iterator[Difference],
+    *,
+    form: Format = "terminal",
+    masked: bool = False,
 ) -> int:
     """Print the differences; 1 where a plan would have been another one."""
-    document = as_document(pair, found)
+    document = as_document(pair, differences)
     if masked:
         document["runs"] = [_masked(each) for each in document["runs"]]
     if form == "json":
@@ -47,11 +51,11 @@ def show(
     return int(any(not each["same"] for each in document["runs"]))
 
 
-def _tell(console: Console, told: list[dict[str, Any]]) -> None:
+def _tell(console: Console, runs: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for head in ("run", "planned then", "now", "+", "-", "~", "held then", "now", "+", "-"):
         table.add_column(head, justify="left" if head == "run" else "right", no_wrap=head == "run")
-    for each in told:
+    for each in runs:
         lists = ("gained", "lost", "changed")
         counts = [
             each["operations_then"],
@@ -66,49 +70,56 @@ def _tell(console: Console, told: list[dict[str, Any]]) -> None:
         ]
         table.add_row(each["run_id"], *(f"{number:,}" for number in [*counts, *holds]))
     console.print(table)
-    for each in told:
+    for each in runs:
         for line in _lines(each):
             console.print(Text(line), overflow="ellipsis", no_wrap=True)
-    for caveat in dict.fromkeys(caveat for each in told for caveat in each["caveats"]):
+    for caveat in dict.fromkeys(caveat for each in runs for caveat in each["caveats"]):
         console.print(Text(f"Note: {caveat}", style="dim"))
 
 
-def _lines(told: Mapping[str, Any]) -> Iterator[str]:
+def _lines(run: Mapping[str, Any]) -> Iterator[str]:
     """The first examples of one run's differences, and the limits that it would have met."""
-    if not told["same"]:
-        yield f"\n{told['run_id']}:"
+    if not run["same"]:
+        yield f"\n{run['run_id']}:"
     for sign, name in (("+", "gained"), ("-", "lost"), ("~", "changed")):
-        for row in told[name][:_MOST]:
+        for row in run[name][:_MOST]:
             values = ", ".join(f"{key} → {value}" for key, value in row["after"].items())
             yield (
                 f"  {sign} {row['kind']} {row['entity']} {row['key']} in {row['side']}: "
                 f"{values or row['because']}"
             )
-        if len(told[name]) > _MOST:
-            rest = Counter(row["kind"] for row in told[name][_MOST:])
+        if len(run[name]) > _MOST:
+            rest = Counter(row["kind"] for row in run[name][_MOST:])
             yield (
                 f"    … and {', '.join(f'{count} {kind}' for kind, count in sorted(rest.items()))} "
                 "more"
             )
     for sign, name in (("+", "holds_gained"), ("-", "holds_lost")):
-        for row in told[name][:_MOST]:
+        for row in run[name][:_MOST]:
             yield (
                 f"  {sign} hold {row['kind']} {row['entity']} {row['key']} "
                 f"{row['field'] or ''}: {row['because']}"
             )
-    for breach in told["refused"]:
+    for breach in run["refused"]:
         yield f"  ! would be refused: {breach['what']}"
 
 
 _ROWS = ("gained", "lost", "changed")
 _HOLDS = ("holds_gained", "holds_lost")
-_SIGNS = {"gained": "+", "lost": "−", "changed": "~", "holds_gained": "+", "holds_lost": "−"}  # noqa: RUF001 - a minus as people set it
+_MINUS = "−"  # noqa: RUF001 - a minus as people set it
+_SIGNS = {
+    "gained": "+",
+    "lost": _MINUS,
+    "changed": "~",
+    "holds_gained": "+",
+    "holds_lost": _MINUS,
+}
 _DELETES = frozenset({OpKind.DELETE.value})
 
 
-def _masked(told: Mapping[str, Any]) -> dict[str, Any]:
+def _masked(run: Mapping[str, Any]) -> dict[str, Any]:
     """The same without a person's values: keys, kinds, fields and rules stay."""
-    whole = dict(told)
+    whole = dict(run)
     for name in _ROWS:
         whole[name] = [
             {
@@ -116,10 +127,10 @@ def _masked(told: Mapping[str, Any]) -> dict[str, Any]:
                 "after": {field: mask(_text(value)) for field, value in row["after"].items()},
                 "because": scrub(undecided(row["because"])),
             }
-            for row in told[name]
+            for row in run[name]
         ]
     for name in _HOLDS:
-        whole[name] = [{**row, "because": scrub(undecided(row["because"]))} for row in told[name]]
+        whole[name] = [{**row, "because": scrub(undecided(row["because"]))} for row in run[name]]
     return whole
 
 
@@ -128,32 +139,32 @@ def _text(value: object) -> str | None:
 
 
 def comment(document: Mapping[str, Any]) -> str:
-    """The differences as Markdown: a verdict, the risks, a table of counts, examples of each run."""
-    told = document["runs"]
+    """The differences as Markdown: a verdict, the risks, a table of counts, examples of a run."""
+    runs = document["runs"]
     parts = [
         [f"### `{document['pair']}`: what this pair file would have planned"],
-        [_sentence(told)],
-        [f"- **{risk}**" for risk in _risks(told)],
-        list(_counts(told)) if told else [],
-        *([*_examples(each)] for each in told if not each["same"]),
-        [f"_{caveat}_" for caveat in dict.fromkeys(c for each in told for c in each["caveats"])],
+        [_sentence(runs)],
+        [f"- **{risk}**" for risk in _risks(runs)],
+        list(_counts(runs)) if runs else [],
+        *([*_examples(each)] for each in runs if not each["same"]),
+        [f"_{caveat}_" for caveat in dict.fromkeys(c for each in runs for c in each["caveats"])],
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
 
-def _sentence(told: Sequence[Mapping[str, Any]]) -> str:
-    runs = "the last run" if len(told) == 1 else f"the last {len(told)} runs"
-    tried = f"Tried on what {runs} archived; neither side was asked anything."
-    if not told:
+def _sentence(runs: Sequence[Mapping[str, Any]]) -> str:
+    which = "the last run" if len(runs) == 1 else f"the last {len(runs)} runs"
+    tried = f"Tried on what {which} archived; neither side was asked anything."
+    if not runs:
         return "No run has an archive to try it on."
-    if all(each["same"] for each in told):
+    if all(each["same"] for each in runs):
         return f"Every plan would have been the same. {tried}"
     return f"{tried} Compare before you merge; the next night plans with this file."
 
 
-def _risks(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What a reviewer has to see first: more deletions, and limits that would have stopped a run."""
-    for each in told:
+def _risks(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What a reviewer has to see first: more deletions, and limits that would stop a run."""
+    for each in runs:
         deletes = sum(row["kind"] in _DELETES for row in each["gained"])
         if deletes:
             plural = "" if deletes == 1 else "s"
@@ -162,8 +173,9 @@ def _risks(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"run {each['run_id']} would have been refused: {breach['what']}"
 
 
-def _counts(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    heads = ["run", "planned then", "now", "+", "−", "~", "asked then", "now", "+", "−"]  # noqa: RUF001 - a minus as people set it
+def _counts(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    planned = ["planned then", "now", "+", _MINUS, "~"]
+    heads = ["run", *planned, "asked then", "now", "+", _MINUS]
     rows = [
         [
             each["run_id"],
@@ -174,17 +186,17 @@ def _counts(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             each["holds_now"],
             *(len(each[name]) for name in _HOLDS),
         ]
-        for each in told
+        for each in runs
     ]
     yield from markdown_table(heads, rows)
 
 
-def _examples(told: Mapping[str, Any]) -> Iterator[str]:
-    yield f"<details><summary>Examples of run {told['run_id']}</summary>"
+def _examples(run: Mapping[str, Any]) -> Iterator[str]:
+    yield f"<details><summary>Examples of run {run['run_id']}</summary>"
     yield ""
     heads = ["", "what", "record", "values", "why"]
-    yield from markdown_table(heads, list(_example_rows(told)), left=len(heads))
-    left = sum(max(0, len(told[name]) - _MOST) for name in (*_ROWS, *_HOLDS))
+    yield from markdown_table(heads, list(_example_rows(run)), left=len(heads))
+    left = sum(max(0, len(run[name]) - _MOST) for name in (*_ROWS, *_HOLDS))
     if left:
         yield ""
         yield f"… and {left} more."
@@ -192,13 +204,13 @@ def _examples(told: Mapping[str, Any]) -> Iterator[str]:
     yield "</details>"
 
 
-def _example_rows(told: Mapping[str, Any]) -> Iterator[list[object]]:
+def _example_rows(run: Mapping[str, Any]) -> Iterator[list[object]]:
     for name in _ROWS:
-        for row in told[name][:_MOST]:
+        for row in run[name][:_MOST]:
             values = ", ".join(f"{field} → {value}" for field, value in row["after"].items())
             record = f"{row['entity']} {row['key']} in {row['side']}"
             yield [_SIGNS[name], row["kind"], record, values, row["because"]]
     for name in _HOLDS:
-        for row in told[name][:_MOST]:
+        for row in run[name][:_MOST]:
             record = f"{row['entity']} {row['key']}"
             yield [_SIGNS[name], f"asks: {row['kind']}", record, row["field"], row["because"]]

@@ -51,38 +51,38 @@ def demo(
     from flows.demo import edit, make
 
     pair_file = make(folder, contacts=contacts, app=app)
-    told: list[Told] = []
+    nights: list[Told] = []
     console.rule("First night: two sides that overlap in part")
-    told.append(_night(console, pair_file, engine))
+    nights.append(_night(console, pair_file, engine))
     console.rule("The next day")
     for line in edit(folder, pair_file):
         console.print(f"  {line}", highlight=False, markup=False)
     console.rule("Second night: the edits travel")
-    told.append(_night(console, pair_file, engine))
+    nights.append(_night(console, pair_file, engine))
     console.rule("Third night: nothing is left to do")
-    told.append(_night(console, pair_file, engine))
-    _ending(console, told, pair_file)
+    nights.append(_night(console, pair_file, engine))
+    _ending(console, nights, pair_file)
     if json:
         jsons.dump(
-            {"folder": str(folder), "runs": [_brief(each) for each in told]},
+            {"folder": str(folder), "runs": [_brief(each) for each in nights]},
             sys.stdout,
             ensure_ascii=False,
             indent=1,
         )
         print()
-    return max(each.exit_code for each in told)
+    return max(each.exit_code for each in nights)
 
 
-def _ending(console: Console, told: list[Told], pair_file: Path) -> None:
+def _ending(console: Console, nights: list[Told], pair_file: Path) -> None:
     """What just happened, why the exit code is what it is, and what to do next."""
     console.rule("What happened")
     days = ("First night", "Second night", "Third night")
-    for day, night in zip(days, told, strict=True):
+    for day, night in zip(days, nights, strict=True):
         totals = night.document["totals"]
         writes = many(totals["done"]["writes"], "write")
-        asked = many(totals["questions"], "question")
-        console.print(f"  {day}: {writes}, {asked}.", highlight=False)
-    open_questions = told[-1].document["totals"]["questions"]
+        questions = many(totals["questions"], "question")
+        console.print(f"  {day}: {writes}, {questions}.", highlight=False)
+    open_questions = nights[-1].document["totals"]["questions"]
     if open_questions:
         console.print(
             (
@@ -91,7 +91,7 @@ def _ending(console: Console, told: list[Told], pair_file: Path) -> None:
             ),
             highlight=False,
         )
-    tell_paths(console, told[1].paths)
+    tell_paths(console, nights[1].paths)
     pair = shlex.quote(str(pair_file))
     for why, words in _NEXT:
         console.print(f"\n{why}", highlight=False, markup=False)
@@ -100,13 +100,13 @@ def _ending(console: Console, told: list[Told], pair_file: Path) -> None:
 
 
 def _night(console: Console, pair_file: Path, engine: str) -> Told:
-    told = through(engine, pair_file, Options("nightly", verify="full"))
-    tell_run(console, told.document, pair=pair_file)
-    return told
+    result = through(engine, pair_file, Options("nightly", verify="full"))
+    tell_run(console, result.document, pair=pair_file)
+    return result
 
 
-def _brief(told: Told) -> dict[str, Any]:
-    kept = (
+def _brief(result: Told) -> dict[str, Any]:
+    names = (
         "run_id",
         "state",
         "started_at",
@@ -116,11 +116,11 @@ def _brief(told: Told) -> dict[str, Any]:
         "certificate",
         "usage",
     )
-    brief = {name: told.document[name] for name in kept}
+    brief = {name: result.document[name] for name in names}
     return brief | {
-        "plan_digest": told.document["provenance"]["plan_digest"],
-        "exit_code": told.exit_code,
-        "report": {kind: str(path) for kind, path in told.paths.items()},
+        "plan_digest": result.document["provenance"]["plan_digest"],
+        "exit_code": result.exit_code,
+        "report": {kind: str(path) for kind, path in result.paths.items()},
     }
 
 

@@ -91,7 +91,7 @@ def _confirmed(console: Console) -> bool:
     return sys.stdin.readline().strip().lower() == "yes"
 
 
-def _show(console: Console, person: Person, found: Found) -> None:
+def _show(console: Console, person: Person, tally: Found) -> None:
     """What would be changed, before anything is."""
     from reconcile.entities import OWNER
 
@@ -100,15 +100,15 @@ def _show(console: Console, person: Person, found: Found) -> None:
     console.print("To be erased:", highlight=False)
     lines = [f"contact {key} of {_label(side)}" for side, key in ends]
     lines.append(f"links: {len(person.links):,}; keys of tasks and notes: {len(hanging):,}")
-    lines.append(f"ledger: {_counted(found.ledger) or 'nothing'}")
+    lines.append(f"ledger: {_counted(tally.ledger) or 'nothing'}")
     lines.append(
-        f"{len(found.runs):,} runs: {found.rows + found.told:,} rows in {found.tables:,} tables, "
-        f"{found.documents:,} documents, {len(found.removed):,} files that go whole"
+        f"{len(tally.runs):,} runs: {tally.rows + tally.told:,} rows in {tally.tables:,} tables, "
+        f"{tally.documents:,} documents, {len(tally.removed):,} files that go whole"
     )
-    if found.plans:
-        lines.append(f"{found.plans:,} plans that wait have to be made again")
-    if found.backups:
-        lines.append(f"copies of the ledger: {', '.join(found.backups)}")
+    if tally.plans:
+        lines.append(f"{tally.plans:,} plans that wait have to be made again")
+    if tally.backups:
+        lines.append(f"copies of the ledger: {', '.join(tally.backups)}")
     for line in lines:
         console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
 
@@ -132,8 +132,8 @@ def _still_there(loaded: Pair, ledger: Ledger, person: Person) -> Iterable[str]:
 
     there: dict[Side, bool] = {}
     try:
-        with ExitStack() as held:
-            connectors = held.enter_context(connect(loaded, engine=ledger.engine))
+        with ExitStack() as stack:
+            connectors = stack.enter_context(connect(loaded, engine=ledger.engine))
             for side, connector in connectors.items():
                 keys = person.own(OWNER.value, side.value)
                 there[side] = _any(connector, keys)

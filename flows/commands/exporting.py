@@ -35,9 +35,9 @@ def export(
     """
     from reconcile.report.tables import export as write
 
-    with ExitStack() as held:
-        loaded, ledger = held.enter_context(open_ledger(pair))
-        documents, newest = _kept(loaded, ledger, limit, held)
+    with ExitStack() as stack:
+        loaded, ledger = stack.enter_context(open_ledger(pair))
+        documents, newest = _kept(loaded, ledger, limit, stack)
         rows = write(documents, newest, out)
     if json:
         jsons.dump(rows, sys.stdout, indent=1)
@@ -50,7 +50,7 @@ def export(
 
 
 def _kept(
-    loaded: Pair, ledger: Ledger, limit: int, held: ExitStack
+    loaded: Pair, ledger: Ledger, limit: int, stack: ExitStack
 ) -> tuple[list[dict[str, Any]], Newest | None]:
     """The reports of the runs, oldest first, and the newest archive of both sides.
 
@@ -70,12 +70,12 @@ def _kept(
         document = kept.read(path) if path.exists() else {}
         if document.get("format") == FORMAT:
             documents.append(document)
-            newest = newest or _archive(loaded, folder, document, held)
+            newest = newest or _archive(loaded, folder, document, stack)
     return documents[::-1], newest
 
 
 def _archive(
-    loaded: Pair, folder: Path, document: dict[str, Any], held: ExitStack
+    loaded: Pair, folder: Path, document: dict[str, Any], stack: ExitStack
 ) -> Newest | None:
     """A run's archive, where it read both sides' contacts.
 
@@ -94,4 +94,4 @@ def _archive(
     if archive.manifest["mapping"] != mapping.digest:
         archive.sql.close()
         return None
-    return Newest(folder.name, mapping, held.enter_context(archive))
+    return Newest(folder.name, mapping, stack.enter_context(archive))

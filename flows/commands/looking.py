@@ -86,13 +86,13 @@ def _judge(rows: list[runs.RunRow], max_age: timedelta, *, as_json: bool) -> int
     from flows.clock import now
     from flows.outcome.health import health
 
-    found = health(rows, at=now(), max_age=max_age)
+    state = health(rows, at=now(), max_age=max_age)
     if as_json:
-        jsons.dump(found.told, sys.stdout)
+        jsons.dump(state.document, sys.stdout)
         print()
     else:
-        print("; ".join(found.reasons) or f"well: {found.run_id}")
-    return 0 if found.well else 2
+        print("; ".join(state.reasons) or f"well: {state.run_id}")
+    return 0 if state.well else 2
 
 
 def report(
@@ -170,17 +170,17 @@ def explain(
     from flows.outcome.sought import sources
 
     entity, name, field = _meant(contact, key, field)
-    with open_ledger(pair) as (loaded, ledger), sources(loaded, ledger) as asked:
+    with open_ledger(pair) as (loaded, ledger), sources(loaded, ledger) as past:
         if why_not:
-            told = _why_not(asked, entity, name, field)
+            story = _why_not(past, entity, name, field)
         else:
-            told = _explained(loaded, asked, entity, name, field, as_of=as_of, full=full)
+            story = _explained(loaded, past, entity, name, field, as_of=as_of, full=full)
     if json:
-        jsons.dump(told, sys.stdout, ensure_ascii=False, indent=1)
+        jsons.dump(story, sys.stdout, ensure_ascii=False, indent=1)
         print()
         return 0
     console = Console()
-    for line in told["said"]:
+    for line in story["said"]:
         console.print(line, highlight=False, markup=False, soft_wrap=line.startswith(_PLACES))
     return 0
 
@@ -206,18 +206,18 @@ def _meant(contact: str, key: str | None, field: str | None) -> tuple[str, str, 
     return OWNER.value, contact, key
 
 
-def _why_not(asked: Sources, entity: str, name: str, field: str | None) -> dict[str, Any]:
+def _why_not(sources: Sources, entity: str, name: str, field: str | None) -> dict[str, Any]:
     from flows.outcome.why_not import document, lines, why_not
     from reconcile.model import Entity
 
-    found = why_not(asked, Entity(entity), name, field)
-    said = [line for finding in found for line in lines(finding)]
-    return {"findings": [document(finding) for finding in found], "said": said}
+    findings = why_not(sources, Entity(entity), name, field)
+    said = [line for finding in findings for line in lines(finding)]
+    return {"findings": [document(finding) for finding in findings], "said": said}
 
 
 def _explained(
     loaded: Pair,
-    asked: Sources,
+    sources: Sources,
     entity: str,
     name: str,
     field: str | None,
@@ -230,32 +230,32 @@ def _explained(
     from flows.outcome.sought import Ends, find
     from reconcile.model import Entity
 
-    found = find(asked, Entity(entity), name)
+    matches = find(sources, Entity(entity), name)
     stories = []
-    for ends in found or [Ends(name, None)]:
-        told = _story(asked, entity, ends, field, seen=bool(found))
+    for ends in matches or [Ends(name, None)]:
+        document = _story(sources, entity, ends, field, seen=bool(matches))
         if as_of is not None:
-            told = _at(loaded, asked.ledger, asked.evidence, told, as_of, field)
-            stories.append(told | {"said": told["lines"]})
+            document = _at(loaded, sources.ledger, sources.evidence, document, as_of, field)
+            stories.append(document | {"said": document["lines"]})
             continue
-        short = brief(asked, Entity(entity), ends, field)
-        said = told["lines"] if full else list(short.lines)
-        more = told["write_lines"] if field is not None and not full else []
-        stories.append(told | short.document | {"said": [*said, *more]})
+        short = brief(sources, Entity(entity), ends, field)
+        said = document["lines"] if full else list(short.lines)
+        more = document["write_lines"] if field is not None and not full else []
+        stories.append(document | short.document | {"said": [*said, *more]})
     first = stories[0]
     said = [line for story in stories for line in story["said"]]
     return first | {"said": said} | ({"others": stories[1:]} if len(stories) > 1 else {})
 
 
 def _story(
-    asked: Sources, entity: str, ends: Ends, field: str | None, *, seen: bool
+    sources: Sources, entity: str, ends: Ends, field: str | None, *, seen: bool
 ) -> dict[str, Any]:
     """What the ledger knows of a record; of one that an archive alone has `seen`, nothing."""
     from flows.outcome.explain import explanation
     from reconcile.errors import StateError
 
     try:
-        return explanation(asked.ledger, entity, ends.any, field, evidence=asked.evidence)
+        return explanation(sources.ledger, entity, ends.any, field, evidence=sources.evidence)
     except StateError:
         if not seen or field is not None:
             raise
@@ -273,7 +273,7 @@ def _at(
     loaded: Pair,
     ledger: Ledger,
     evidence: Evidence,
-    told: dict[str, Any],
+    story: dict[str, Any],
     as_of: str,
     field: str | None,
 ) -> dict[str, Any]:
@@ -288,12 +288,12 @@ def _at(
     archives = (evidence.archive(row.run_id) for row in runs.runs(ledger, limit=100))
     then = next((each.manifest for each in archives if each), {})
     located = loaded.located(*(then.get(name) for name in TOLD))
-    whole = explanation(ledger, told["entity"], told["key"], None)
-    entity = Entity(told["entity"])
-    held = values_at(ledger, evidence, located, entity=entity, told=whole, at=at)
-    before = [write for write in told["writes"] if write["at"] and write["at"] <= at]
+    whole = explanation(ledger, story["entity"], story["key"], None)
+    entity = Entity(story["entity"])
+    values = values_at(ledger, evidence, located, entity=entity, story=whole, at=at)
+    before = [write for write in story["writes"] if write["at"] and write["at"] <= at]
     lines = [
-        *lines_at(held, at, field),
-        *(told["write_lines"][told["writes"].index(write)] for write in before),
+        *lines_at(values, at, field),
+        *(story["write_lines"][story["writes"].index(write)] for write in before),
     ]
-    return {**told, "as_of": at, "held": held, "writes": before, "lines": lines}
+    return {**story, "as_of": at, "held": values, "writes": before, "lines": lines}

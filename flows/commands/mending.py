@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from flows.commands.options import Allow, By, Json, PairFile
-from flows.commands.running import asked
+from flows.commands.running import options_for
 from flows.commands.show import show
 from flows.commands.who import account
 from flows.terminal import Console
@@ -51,13 +51,13 @@ def undo(
     loaded = load(pair)
     if yes:
         require_live(loaded)
-    options = asked("undo", allow, by=by or (account() if yes else None), unseen=yes)
+    options = options_for("undo", allow, by=by or (account() if yes else None), unseen=yes)
     with closing(Ledger(loaded.ledger_url.get_secret_value(), loaded.name)) as ledger:
         require(ledger, run_id)
-    told = run_job(loaded, Undo(of=run_id, writes=yes), options=options)
-    code = show(told, pair=pair, as_json=json, offer=not yes)
+    result = run_job(loaded, Undo(of=run_id, writes=yes), options=options)
+    code = show(result, pair=pair, as_json=json, offer=not yes)
     if not json:
-        tell_undo(Console(file=sys.stdout), told.document["undo"])
+        tell_undo(Console(file=sys.stdout), result.document["undo"])
     return code
 
 

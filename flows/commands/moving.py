@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from flows.commands.options import Allow, By, Engine, Full, Json, PairFile
-from flows.commands.running import asked
+from flows.commands.running import options_for
 from flows.commands.show import show, tell_command, tell_run
 from flows.commands.who import account
 from flows.config import Pair, load, require_live
@@ -51,7 +51,7 @@ def delta(
     loaded = load(pair)
     require_live(loaded)
     sought = Sought(*(tuple(keys or ()) for keys in (app, ghl, app_task, ghl_task, app_note)))
-    options = asked("delta", allow, by=by)
+    options = options_for("delta", allow, by=by)
     return show(_delta(engine, loaded, sought, options), pair=pair, as_json=json, full=full)
 
 
@@ -61,8 +61,8 @@ def _delta(engine: str, loaded: Pair, sought: Sought, options: Options) -> Told:
         from flows.orchestration.sealed import unsealed
 
         allowed = sorted(options.allowed)
-        told: Told = unsealed(delta_pair, str(loaded.path), sought, allow=allowed, by=options.by)
-        return told
+        result: Told = unsealed(delta_pair, str(loaded.path), sought, allow=allowed, by=options.by)
+        return result
     from flows.jobs.delta import Delta
     from flows.runner import run_job
 
@@ -122,10 +122,10 @@ def migrate(
 def _propose(loaded: Pair, move: Move, *, pair: Path, as_json: bool, full: bool) -> int:
     from flows.jobs.legs import propose
 
-    told = propose(loaded, move)
-    code = show(told, pair=pair, as_json=as_json, full=full)
+    result = propose(loaded, move)
+    code = show(result, pair=pair, as_json=as_json, full=full)
     if not as_json:
-        digest = told.document["provenance"]["plan_digest"]
+        digest = result.document["provenance"]["plan_digest"]
         words = ("migrate", "--to", move.to, "--mode", move.mode, "--approve", digest)
         tell_command(Console(), "Nothing was written. To carry it out:", *words, pair=pair)
     return code
@@ -152,9 +152,9 @@ def _tell(moved: Moved, *, pair: Path, as_json: bool) -> int:
         console = Console()
         style = "bold green" if moved.complete else "bold yellow"
         console.print(Text(headline(moved.report), style=style))
-        told = moved.told.document
-        if told["failures"] or told["stopped"]:
-            tell_run(console, told, pair=pair)
+        report = moved.result.document
+        if report["failures"] or report["stopped"]:
+            tell_run(console, report, pair=pair)
         console.print(markdown(moved.report), highlight=False, markup=False)
         console.print(
             f"Cutover report: {moved.report.paths['html']}",
@@ -162,4 +162,4 @@ def _tell(moved: Moved, *, pair: Path, as_json: bool) -> int:
             markup=False,
             soft_wrap=True,
         )
-    return max(moved.told.exit_code, 0 if moved.complete else 1)
+    return max(moved.result.exit_code, 0 if moved.complete else 1)

@@ -45,7 +45,7 @@ def webhooks(
         from flows.orchestration.events import notify as tell_prefect
 
         notify = tell_prefect
-    with ExitStack() as held:
+    with ExitStack() as stack:
         ledgers = {}
         for path in pair:
             loaded = load(path)
@@ -55,7 +55,7 @@ def webhooks(
                     [Problem(path.name, what, "name one of them: a webhook can hint at one ledger")]
                 )
             ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
-            held.callback(ledger.close)
+            stack.callback(ledger.close)
             ledgers[loaded.ghl.location] = ledger
         app = make_app(Intake(ledgers, key=key or PUBLIC_KEY, notify=notify))
         print(f"http://{host}:{port}/", flush=True)
@@ -182,14 +182,14 @@ def remove(pair: str, /, *, ledger: KeptIn) -> int:
 @ledger.command
 def pairs(*, ledger: KeptIn, json: Json = False) -> int:
     """List the pair files that the ledger keeps."""
-    from flows.state.pairs import kept, url_of
+    from flows.state.pairs import pair_files, url_of
 
-    found = [{"pair": name, "kept_at": at} for name, at in kept(url_of(ledger))]
+    rows = [{"pair": name, "kept_at": at} for name, at in pair_files(url_of(ledger))]
     if json:
-        jsons.dump(found, sys.stdout, indent=1)
+        jsons.dump(rows, sys.stdout, indent=1)
         print()
     else:
-        print("\n".join(f"{row['kept_at']}  {row['pair']}" for row in found) or "none")
+        print("\n".join(f"{row['kept_at']}  {row['pair']}" for row in rows) or "none")
     return 0
 
 

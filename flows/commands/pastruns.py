@@ -49,11 +49,11 @@ def show(console: Console, rows: Sequence[RunRow]) -> None:
         console.print(table)
         return
     for row in rows:
-        name, started, lasted, _, state, planned, done, failed, asked = _cells(row)
+        name, started, lasted, _, state, planned, done, failed, questions = _cells(row)
         head = Text(name, style="bold")
         head.append(f"  {state}, {started}, {lasted}", style="not bold")
         console.print(head)
-        line = f"writes planned {planned}  done {done}  failed {failed}  questions {asked}"
+        line = f"writes planned {planned}  done {done}  failed {failed}  questions {questions}"
         if _approvals(row):
             line += f"  approved by {_approvers(row)}"
         kinds = _kinds(row)
@@ -85,8 +85,8 @@ def _cells(row: RunRow) -> tuple[str, ...]:
     planned = totals["planned"]["writes"]
     done = totals["done"]["writes"]
     failed = totals["failed"]
-    asked = totals["questions"]
-    return (*head, f"{planned:,}", f"{done:,}", f"{failed:,}", f"{asked:,}")
+    questions = totals["questions"]
+    return (*head, f"{planned:,}", f"{done:,}", f"{failed:,}", f"{questions:,}")
 
 
 def _approvals(row: RunRow) -> Sequence[Mapping[str, Any]]:

@@ -248,8 +248,8 @@ def _serve(desk: Desk, port: int, *, aside: bool) -> None:
 def _list(desk: Desk, call: _Request) -> _Ending:
     from flows.review import lines
 
-    asked = desk.questions()
-    questions = call.which.view("all").check(asked, desk.fields).fitting(asked)
+    pending = desk.questions()
+    questions = call.which.view("all").check(pending, desk.fields).fitting(pending)
     bodies = {row.hold_id: jsons.loads(row.body) for row in desk.ledger.holds()}
     document = [
         {
@@ -282,13 +282,13 @@ def _one(desk: Desk, call: _Request, beginning: str) -> _Ending:
     from flows.review.naming import short_ids
     from flows.review.together import Proposal
 
-    asked = desk.questions()
-    hold_id = _hold_id(desk, asked, beginning)
-    question = next((each for each in asked if each.hold_id == hold_id), None)
+    questions = desk.questions()
+    hold_id = _hold_id(desk, questions, beginning)
+    question = next((each for each in questions if each.hold_id == hold_id), None)
     if call.choice is None:
         if question is None:
             raise _not_open(hold_id)
-        name = short_ids([each.hold_id for each in asked])[hold_id]
+        name = short_ids([each.hold_id for each in questions])[hold_id]
         return _Ending(
             lines.document_of(question, desk),
             lambda console: lines.tell_one(console, question, desk, name=name, pair=str(call.pair)),
@@ -333,7 +333,7 @@ def _choice(question: Question | None, word: str) -> str:
     return choice_for(question, word) or word
 
 
-def _hold_id(desk: Desk, asked: list[Question], beginning: str) -> str:
+def _hold_id(desk: Desk, questions: list[Question], beginning: str) -> str:
     """The question that is meant: an open one, or one that was settled."""
     from flows.review.naming import whole_id
     from reconcile.errors import StateError
@@ -342,7 +342,7 @@ def _hold_id(desk: Desk, asked: list[Question], beginning: str) -> str:
         f"there is no hold {beginning}", remedy="list them with `review`", code="NO_HOLD"
     )
     try:
-        return whole_id(beginning, [each.hold_id for each in asked], otherwise=nothing)
+        return whole_id(beginning, [each.hold_id for each in questions], otherwise=nothing)
     except StateError as error:
         if error is not nothing:
             raise
@@ -367,8 +367,8 @@ def _all(desk: Desk, call: _Request) -> _Ending:
     """Answer all that match, or say what that would do."""
     from flows.review.together import give, propose
 
-    asked = desk.questions()
-    questions = call.which.view("open").check(asked, desk.fields).fitting(asked)
+    pending = desk.questions()
+    questions = call.which.view("open").check(pending, desk.fields).fitting(pending)
     proposal = propose(questions, call.take)
     if call.preview:
         _check(desk, proposal)
@@ -426,13 +426,13 @@ def _noted(
     """What an act came to, in one line."""
     from flows.review import lines
 
-    asked = desk.questions()
-    waiting = sum(each.answer is None for each in asked)
+    questions = desk.questions()
+    waiting = sum(each.answer is None for each in questions)
     document = {"act_id": act_id, "answers": count, "choice": choice, "waiting": waiting}
     left = f"{waiting:,} still open." if waiting else "None is left open."
     back = f" Take it back: review --undo {act_id}" if act_id else ""
     return _Ending(
-        document, lambda console: lines.say(console, f"{said} {left}{back}"), _open(asked)
+        document, lambda console: lines.say(console, f"{said} {left}{back}"), _open(questions)
     )
 
 
@@ -446,15 +446,15 @@ def _undo(desk: Desk, call: _Request) -> _Ending:
 
     act_id = _act_id(desk, call.target)
     back = take_back(desk.ledger, act_id, by=desk.by, at=desk.now())
-    asked = desk.questions()
+    questions = desk.questions()
     document = {
         "act_id": act_id,
         "reopened": back.reopened,
         "too_late": back.too_late,
-        "waiting": sum(each.answer is None for each in asked),
+        "waiting": sum(each.answer is None for each in questions),
         "plans": _plans_with(desk, back.act.at),
     }
-    return _Ending(document, lambda console: lines.tell_undone(console, document), _open(asked))
+    return _Ending(document, lambda console: lines.tell_undone(console, document), _open(questions))
 
 
 def _act_id(desk: Desk, beginning: str | None) -> str:

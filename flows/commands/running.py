@@ -77,14 +77,14 @@ def plan(
     if format or masked:
         what = "--format and --masked are for a backtest"
         raise StateError(what, remedy="add --backtest N, or leave them out", code="OPTIONS")
-    told = run_job(loaded, PLAN, options=asked("plan", allow, rebase=rebase))
+    result = run_job(loaded, PLAN, options=options_for("plan", allow, rebase=rebase))
     if print:
-        sys.stdout.write(f"{told.document['provenance']['plan_digest']}\n")
-        return told.exit_code
-    return show(told, pair=pair, as_json=json, full=full, offer=True)
+        sys.stdout.write(f"{result.document['provenance']['plan_digest']}\n")
+        return result.exit_code
+    return show(result, pair=pair, as_json=json, full=full, offer=True)
 
 
-def asked(
+def options_for(
     job: str,
     names: Iterable[str] | None,
     *,
@@ -110,8 +110,8 @@ def _backtest(loaded: Pair, count: int, *, form: Format, masked: bool) -> int:
 
     ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
     try:
-        found = backtests(loaded, ledger, count)
-        return show_backtests(loaded, found, form=form, masked=masked)
+        differences = backtests(loaded, ledger, count)
+        return show_backtests(loaded, differences, form=form, masked=masked)
     finally:
         ledger.close()
 
@@ -147,7 +147,9 @@ def run(
     from flows.config import load, require_live
 
     require_live(load(pair))
-    options = asked("nightly", allow, by=by, rebase=rebase, verify=verify, max_minutes=max_minutes)
+    options = options_for(
+        "nightly", allow, by=by, rebase=rebase, verify=verify, max_minutes=max_minutes
+    )
     return show(through(engine, pair, options), pair=pair, as_json=json, full=full)
 
 
@@ -232,7 +234,7 @@ def apply(
     require_live(loaded)
     parts = tuple(only or ())
     options = replace(
-        asked("apply", allow, by=by or account(), rebase=rebase, verify=verify, only=parts),
+        options_for("apply", allow, by=by or account(), rebase=rebase, verify=verify, only=parts),
         canary=asking(canary, canary_wait) if canary else None,
     )
     return show(carry_out(loaded, digest, options), pair=pair, as_json=json, full=full)

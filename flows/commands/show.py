@@ -39,7 +39,7 @@ _TAGS_NAMED = 10
 
 
 def show(
-    told: Told, *, pair: Path, as_json: bool = False, full: bool = False, offer: bool = False
+    result: Told, *, pair: Path, as_json: bool = False, full: bool = False, offer: bool = False
 ) -> int:
     """Print what a run came to, for people or as one JSON document.
 
@@ -50,30 +50,30 @@ def show(
     """
     try:
         if as_json:
-            write_json(told.document)
+            write_json(result.document)
         else:
-            _show(told, pair=pair, full=full, offer=offer)
+            _show(result, pair=pair, full=full, offer=offer)
         sys.stdout.flush()
     except OSError as error:
         # It takes what is still to be flushed at the end.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
         if not isinstance(error, BrokenPipeError):
-            where = ", ".join(str(path) for path in told.paths.values())
+            where = ", ".join(str(path) for path in result.paths.values())
             print(
                 f"what the run came to could not be printed ({error}); see {where}",
                 file=sys.stderr,
             )
-    return told.exit_code
+    return result.exit_code
 
 
-def _show(told: Told, *, pair: Path, full: bool, offer: bool) -> None:
+def _show(result: Told, *, pair: Path, full: bool, offer: bool) -> None:
     console = Console()
-    tell_run(console, told.document, pair=pair, full=full)
-    totals = told.document["totals"]
+    tell_run(console, result.document, pair=pair, full=full)
+    totals = result.document["totals"]
     if offer and totals["planned"]["writes"] + totals["planned"]["links"]:
-        digest = told.document["provenance"]["plan_digest"]
+        digest = result.document["provenance"]["plan_digest"]
         tell_command(console, "To carry it out as shown:", "apply", digest, pair=pair)
-    tell_paths(console, told.paths)
+    tell_paths(console, result.paths)
 
 
 def tell_command(console: Console, why: str, *words: str, pair: Path) -> None:
@@ -124,9 +124,9 @@ def tell_run(
 
 def _new_tags(console: Console, document: Mapping[str, Any]) -> None:
     """Words that are new among GHL's tags: workflows may start on them, or nobody meant them."""
-    found = document["quality"].get("new_tags") or []
-    named = [f"“{each['tag']}” ({each['contacts']:,})" for each in found[:_TAGS_NAMED]]
-    more = f" and {len(found) - _TAGS_NAMED:,} more" if len(found) > _TAGS_NAMED else ""
+    tags = document["quality"].get("new_tags") or []
+    named = [f"“{each['tag']}” ({each['contacts']:,})" for each in tags[:_TAGS_NAMED]]
+    more = f" and {len(tags) - _TAGS_NAMED:,} more" if len(tags) > _TAGS_NAMED else ""
     if named:
         console.print(Text(f"Tags that no contact in GHL had before: {', '.join(named)}{more}."))
 

@@ -41,7 +41,9 @@ def serve(database: Path) -> Iterator[str]:
 
 
 def make_app(engine: sa.Engine) -> Starlette:
-    """`/people`, `/todos`, `/remarks`, `/firms`, `/deals`: lists by offset, single records, POST, PATCH and DELETE.
+    """`/people`, `/todos`, `/remarks`, `/firms`, `/deals`: lists by offset, and single records.
+
+    Both are read; a record takes POST, PATCH and DELETE.
 
     Members are named as the columns are. A person who is deleted stays, marked, without what hung
     on them.
@@ -115,10 +117,8 @@ class _Api:
     def create(self, table: sa.Table, _: Request, values: Mapping[str, Any]) -> Response:
         """A new record, with its key."""
         with self._engine.begin() as connection:
-            made = connection.execute(sa.insert(table).values(**values)).inserted_primary_key or (
-                0,
-            )
-            return self._shown(connection, table, made[0], status=201)
+            key = connection.execute(sa.insert(table).values(**values)).inserted_primary_key or (0,)
+            return self._shown(connection, table, key[0], status=201)
 
     def change(self, table: sa.Table, request: Request, values: Mapping[str, Any]) -> Response:
         """The members that are named change, the others stay."""

@@ -62,12 +62,12 @@ def differences(
     with opened(folder, pair_path, sandbox) as ends:
         app, ghl = ends.app(), ends.ghl()
         firms = {side: {one.name: one for one in ends.firms(side).values()} for side in Side}
-    held = Held.of(holds)
+    questions = Held.of(holds)
     linked = couples(app, ghl)
     return [
-        *_alone(app, ghl, linked, held),
-        *(said for couple in linked for said in _couple(couple, held)),
-        *_firms(firms[Side.APP], firms[Side.GHL], held),
+        *_alone(app, ghl, linked, questions),
+        *(said for couple in linked for said in _couple(couple, questions)),
+        *_firms(firms[Side.APP], firms[Side.GHL], questions),
     ]
 
 
@@ -94,13 +94,13 @@ def couples(
     identities: Iterable[Identity] = (_email, _phone, _home),
 ) -> list[Couple]:
     """Who is the same person, in the order of the app's keys."""
-    found: dict[str, str] = {}
+    links: dict[str, str] = {}
     for identity in identities:
-        taken = set(found.values())
-        ours = _unique((one for key, one in app.items() if key not in found), identity)
+        taken = set(links.values())
+        ours = _unique((one for key, one in app.items() if key not in links), identity)
         theirs = _unique((one for key, one in ghl.items() if key not in taken), identity)
-        found |= {one.key: theirs[name].key for name, one in ours.items() if name in theirs}
-    return [(app[key], ghl[found[key]]) for key in sorted(found, key=int)]
+        links |= {one.key: theirs[name].key for name, one in ours.items() if name in theirs}
+    return [(app[key], ghl[links[key]]) for key in sorted(links, key=int)]
 
 
 def _unique(holders: Iterable[Holder], identity: Identity) -> dict[str, Holder]:
@@ -112,46 +112,46 @@ def _unique(holders: Iterable[Holder], identity: Identity) -> dict[str, Holder]:
 
 
 def _alone(
-    app: Mapping[str, Holder], ghl: Mapping[str, Holder], linked: Iterable[Couple], held: Held
+    app: Mapping[str, Holder], ghl: Mapping[str, Holder], linked: Iterable[Couple], holds: Held
 ) -> Iterator[str]:
     known = {one.key for couple in linked for one in couple}
     for label, other, holders in (("the app", "GHL", app), ("GHL", "the app", ghl)):
         for key, one in holders.items():
-            if key not in known and not held.whole(Entity.CONTACT, key):
+            if key not in known and not holds.whole(Entity.CONTACT, key):
                 yield f"{one.name} ({key}) is in {label}, not in {other}"
 
 
-def _couple(couple: Couple, held: Held) -> Iterator[str]:
+def _couple(couple: Couple, holds: Held) -> Iterator[str]:
     app, ghl = couple
-    if not held.whole(Entity.CONTACT, app.key, ghl.key):
-        yield from _cells(app, ghl, held)
-        yield from _tags(app, ghl, held)
-        yield from _tasks(app, ghl, held)
-        yield from _notes(app, ghl, held)
-        yield from _deals(app, ghl, held)
+    if not holds.whole(Entity.CONTACT, app.key, ghl.key):
+        yield from _cells(app, ghl, holds)
+        yield from _tags(app, ghl, holds)
+        yield from _tasks(app, ghl, holds)
+        yield from _notes(app, ghl, holds)
+        yield from _deals(app, ghl, holds)
 
 
-def _cells(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
+def _cells(app: Holder, ghl: Holder, holds: Held) -> Iterator[str]:
     for name, ours in app.cells.items():
         theirs = ghl.cells[name]
         unowned = name == "source" and not ours
-        if ours != theirs and not unowned and not held.one(Entity.CONTACT, name, app.key, ghl.key):
+        if ours != theirs and not unowned and not holds.one(Entity.CONTACT, name, app.key, ghl.key):
             yield f"{app.name}'s {name} is {ours!r} in the app, {theirs!r} in GHL"
 
 
-def _tags(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
+def _tags(app: Holder, ghl: Holder, holds: Held) -> Iterator[str]:
     for tag in sorted(app.tags ^ ghl.tags):
-        if not held.one(Entity.CONTACT, f"tags: {tag}", app.key, ghl.key):
+        if not holds.one(Entity.CONTACT, f"tags: {tag}", app.key, ghl.key):
             yield (
                 f"{app.name} has the tag {tag!r} in {'the app' if tag in app.tags else 'GHL'} alone"
             )
 
 
-def _tasks(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
+def _tasks(app: Holder, ghl: Holder, holds: Held) -> Iterator[str]:
     for title in sorted({*app.tasks, *ghl.tasks}):
         ours, theirs = app.tasks.get(title), ghl.tasks.get(title)
         keys = [task.key for task in (ours, theirs) if task is not None]
-        if held.whole(Entity.TASK, *keys):
+        if holds.whole(Entity.TASK, *keys):
             continue
         if ours is None or theirs is None:
             yield f"{app.name}'s task {title!r} is in {'GHL' if ours is None else 'the app'} alone"
@@ -162,50 +162,50 @@ def _tasks(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
             ("details", ours.details, theirs.details),
         )
         for field, mine, other in named:
-            if mine != other and not held.one(Entity.TASK, field, *keys):
+            if mine != other and not holds.one(Entity.TASK, field, *keys):
                 yield (
                     f"{app.name}'s task {title!r}: {field} is {mine!r} in the app, {other!r} in GHL"
                 )
 
 
-def _notes(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
+def _notes(app: Holder, ghl: Holder, holds: Held) -> Iterator[str]:
     for text in sorted({*app.notes, *ghl.notes}):
         ours, theirs = app.repeated.get(text, 0), ghl.repeated.get(text, 0)
         keys = [key for key in (app.notes.get(text), ghl.notes.get(text)) if key is not None]
-        excused = held.whole(Entity.NOTE, *keys) or held.one(Entity.NOTE, "body", *keys)
+        excused = holds.whole(Entity.NOTE, *keys) or holds.one(Entity.NOTE, "body", *keys)
         if ours != theirs and not excused:
             yield (
                 f"{app.name}'s note {text!r} stands {ours} times in the app, {theirs} times in GHL"
             )
 
 
-def _deals(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
+def _deals(app: Holder, ghl: Holder, holds: Held) -> Iterator[str]:
     for title in sorted({*app.deals, *ghl.deals}):
         ours, theirs = app.deals.get(title), ghl.deals.get(title)
         keys = [deal.key for deal in (ours, theirs) if deal is not None]
-        if held.whole(Entity.OPPORTUNITY, *keys):
+        if holds.whole(Entity.OPPORTUNITY, *keys):
             continue
         if ours is None or theirs is None:
             yield f"{app.name}'s deal {title!r} is in {'GHL' if ours is None else 'the app'} alone"
             continue
         for field in ("stage", "status", "amount"):
             mine, other = getattr(ours, field), getattr(theirs, field)
-            if mine != other and not held.one(Entity.OPPORTUNITY, field, *keys):
+            if mine != other and not holds.one(Entity.OPPORTUNITY, field, *keys):
                 yield (
                     f"{app.name}'s deal {title!r}: {field} is {mine!r} in the app, {other!r} in GHL"
                 )
 
 
-def _firms(app: Mapping[str, Company], ghl: Mapping[str, Company], held: Held) -> Iterator[str]:
+def _firms(app: Mapping[str, Company], ghl: Mapping[str, Company], holds: Held) -> Iterator[str]:
     for name in sorted({*app, *ghl}):
         ours, theirs = app.get(name), ghl.get(name)
         keys = [one.key for one in (ours, theirs) if one is not None]
-        if held.whole(Entity.COMPANY, *keys):
+        if holds.whole(Entity.COMPANY, *keys):
             continue
         if ours is None or theirs is None:
             label, other = ("GHL", "the app") if ours is None else ("the app", "GHL")
             yield f"{name} (a company) is in {label}, not in {other}"
-        elif ours.city != theirs.city and not held.one(Entity.COMPANY, "city", *keys):
+        elif ours.city != theirs.city and not holds.one(Entity.COMPANY, "city", *keys):
             yield f"{name}'s city is {ours.city!r} in the app, {theirs.city!r} in GHL"
 
 

@@ -67,15 +67,15 @@ def edits(folder: Path, pair_path: Path, *, sandbox: Sandbox | None = None) -> l
 
 
 def unmet(
-    folder: Path, pair_path: Path, made: Iterable[Edit], *, sandbox: Sandbox | None = None
+    folder: Path, pair_path: Path, edits: Iterable[Edit], *, sandbox: Sandbox | None = None
 ) -> list[str]:
     """Which of these edits are not what either side holds now; a sentence each."""
     with opened(folder, pair_path, sandbox) as ends:
-        held = {Side.APP: list(ends.app().values()), Side.GHL: list(ends.ghl().values())}
+        people = {Side.APP: list(ends.app().values()), Side.GHL: list(ends.ghl().values())}
     return [
         f"{one.says}: this is not so in {side.label}"
-        for one in made
-        for side, holders in held.items()
+        for one in edits
+        for side, holders in people.items()
         if one.missing(side, holders)
     ]
 
@@ -413,8 +413,8 @@ class _Editor:
     def _number(self) -> int:
         """A number that no edit has used before: how many rows the app and GHL ever had."""
         with self.ends.engine.connect() as connection:
-            made = connection.scalar(sa.select(sa.func.max(PEOPLE.c.id))) or 0
-        return int(made) + len(self.ends.sandbox.contacts(self.ends.location)) + 100
+            last_key = connection.scalar(sa.select(sa.func.max(PEOPLE.c.id))) or 0
+        return int(last_key) + len(self.ends.sandbox.contacts(self.ends.location)) + 100
 
 
 def _noted(text: str) -> Stands:

@@ -19,8 +19,8 @@ AppKind = Literal["sql", "rest", "csv"]
 _SQL = """\
 [app]
 connector = "sql"
-# Any SQLAlchemy URL. One with a password does not belong in this file: "env:ACME_DATABASE_URL" reads an
-# environment variable, "file:secret.txt" a file beside this one.
+# Any SQLAlchemy URL. One with a password does not belong in this file: "env:ACME_DATABASE_URL"
+# reads an environment variable, "file:secret.txt" a file beside this one.
 url = "{url}"
 
 [app.contact]
@@ -52,7 +52,8 @@ modified_at = "updated_at"
 _REST = """\
 [app]
 connector = "rest"
-# The address of any JSON API. This one is the demo's own: it is served over the database file while a command runs.
+# The address of any JSON API. This one is the demo's own: it is served over the database file while
+# a command runs.
 url = "{url}"
 requests = 500                                # at most so many requests ...
 seconds = 1                                   # ... in any so many seconds
@@ -100,7 +101,8 @@ _CSV = """\
 connector = "csv"                             # or "jsonl", "parquet", "excel"
 
 [app.contact]
-path = "people.csv"                           # beside this file; or a folder, a pattern, an fsspec URL
+# Beside this file; or a folder, a pattern, an fsspec URL.
+path = "people.csv"
 key = "id"
 modified_at = "updated_at"
 deleted = "deleted_at"                        # a column; a time here means deleted
@@ -131,14 +133,16 @@ _APPS: dict[AppKind, str] = {"sql": _SQL, "rest": _REST, "csv": _CSV}
 _TEXT = Template("""\
 # A pair: one application database and one GHL location that are kept in agreement.
 #
-# Change this file into your own: the tables under [app], the location under [ghl], then one line per field.
+# Change this file into your own: the tables under [app], the location under [ghl], then one line
+# per field.
 #   ghl-reconcile doctor --pair acme.toml     checks both sides, and changes nothing
 #   ghl-reconcile plan   --pair acme.toml     shows what a run would do, and does not do it
 #   ghl-reconcile run    --pair acme.toml     does it, inside the limits at the end of this file
 # Every key there is: docs/pair.schema.json
 
 pair = "acme"
-store = "state"      # what runs remember: a folder beside this file, or an fsspec URL such as s3://bucket/acme
+# What runs remember: a folder beside this file, or an fsspec URL such as s3://bucket/acme.
+store = "state"
 region = "US"        # the country of telephone numbers that are written without one
 timezone = "UTC"     # the zone of times that the application keeps without one
 
@@ -148,28 +152,31 @@ $app
 # ---------------------------------------------------------------- GHL
 
 [ghl]
-url = "sandbox:$sandbox"        # a GHL look-alike, served from this file while a command runs; see $settings
+# A GHL look-alike, served from this file while a command runs; see $settings.
+url = "sandbox:$sandbox"
 location = "$location"
-lag_seconds = 5                       # the sandbox's search trails a write by 2 s; the real one by up to a minute
+# The sandbox's search trails a write by 2 s; the real one by up to a minute.
+lag_seconds = 5
 appointments_budget = 50              # contacts whose appointments are read a night, for the report
 # For the real GHL, write this instead of the first three lines above:
 # location = "your location's id"
 # token = "env:GHL_TOKEN"             # a private integration token
-# live = true                         # without it, nothing is written to a host that is not this machine
+# live = true                         # without it, nothing is written to a host but this machine
 # and another pair and store at the top: this store remembers the sandbox's contacts.
 
 # ---------------------------------------------------------------- people and contacts
 
 [contact]
-# How records that are not linked yet find each other: by the first rule that fits exactly one on either side. If several
-# could match, you are asked (`ghl-reconcile review`).
+# How records that are not linked yet find each other: by the first rule that fits exactly one on
+# either side. If several could match, you are asked (`ghl-reconcile review`).
 match = ["email", "phone", ["last_name", "postal_code"]]
 create = "both"                       # whom only one side knows is created on the other
-# Where a record was deleted on one side, what becomes of its counterpart:
-# deleted in the app, it goes from GHL too; deleted in GHL, a person decides whether it goes from the app.
+# Where a record was deleted on one side, what becomes of its counterpart: deleted in the app, it
+# goes from GHL too; deleted in GHL, a person decides whether it goes from the app.
 delete = { ghl = "mirror", app = "hold" }
-# In how many complete runs in a row a record must be missing before it counts as deleted. The default is 2, because a
-# single strange answer of either side must never delete anybody; here it is 1, for the demo has no second night.
+# In how many complete runs in a row a record must be missing before it counts as deleted. The
+# default is 2, because a single strange answer of either side must never delete anybody; here it
+# is 1, for the demo has no second night.
 absent_runs = 1
 
 [contact.fields]                      # your column = GHL's field
@@ -178,22 +185,27 @@ last_name = "lastName"
 email = "email"                       # compared without regard to case
 phone = "phone"                       # compared as numbers: (512) 555-0142 is +15125550142
 company = "companyName"
-firm_id = { ghl = "businessId", by = "key" }                    # a link, beside the text above: our key here, GHL's there
+# A link, beside the text above: our key here, GHL's there.
+firm_id = { ghl = "businessId", by = "key" }
 street = "address1"
-city = "city"                         # changed on both sides to different values: held. Or: conflict = "newest"
+# Changed on both sides to different values: held. Or: conflict = "newest".
+city = "city"
 state = "state"
 postal_code = "postalCode"
 country = "country"
 birth_date = "dateOfBirth"
-source = { ghl = "source", flow = "app->ghl" }                  # ours alone: an edit in GHL is put back
+source = { ghl = "source", flow = "app->ghl" }        # ours alone: an edit in GHL is put back
 vip = { ghl = "contact.vip", codec = "bool", fallback = false }    # a custom field, by its key
-no_sms = { ghl = "dnd.sms", true_says = "denied" }              # a consent: a no of either side wins, and is never lifted by itself
-tags = "tags"                         # as a set: added here is added there, removed here is removed there
+# A consent: a no of either side wins, and is never lifted by itself.
+no_sms = { ghl = "dnd.sms", true_says = "denied" }
+# As a set: added here is added there, removed here is removed there.
+tags = "tags"
 
 # ---------------------------------------------------------------- firms and companies
 
 [company]
-match = ["name"]                      # they come before the people: whoever works at a new one is linked to it the same night
+# They come before the people: whoever works at a new one is linked to it the same night.
+match = ["name"]
 
 [company.fields]
 name = { ghl = "name", required = true }
@@ -206,7 +218,8 @@ match = ["title"]                     # among those of one contact
 
 [opportunity.fields]
 title = { ghl = "name", required = true }
-pipeline = { ghl = "pipeline", required = true }      # by name, as the stage; `doctor` says which GHL lacks
+# By name, as the stage; `doctor` says which GHL lacks.
+pipeline = { ghl = "pipeline", required = true }
 stage = "stage"
 status = "status"
 amount = "monetaryValue"
@@ -221,8 +234,9 @@ absent_runs = 1                       # see [contact]
 [task.fields]
 title = { ghl = "title", required = true }
 due_at = { ghl = "dueDate", required = true }         # GHL takes no task without one
-details = "body"                                      # GHL keeps HTML; a difference in markup alone is none
-# Two of our words mean "not completed" in GHL. Reopened there, a task becomes "open" here, the first of them.
+details = "body"                      # GHL keeps HTML; a difference in markup alone is none
+# Two of our words mean "not completed" in GHL. Reopened there, a task becomes "open" here, the
+# first of them.
 status = { ghl = "completed", choices = { open = false, waiting = false, done = true } }
 
 # ---------------------------------------------------------------- remarks and notes
@@ -237,8 +251,10 @@ body = { ghl = "body", required = true }
 # ---------------------------------------------------------------- what one run may do unasked
 
 [limits]
-max_deletes = 25                      # of one kind of record on one side; a run that wants more is refused as a whole
-max_first_creates = $creates               # of one kind on one side; more on a first run is most likely a wrong match rule
+# Of one kind of record on one side; a run that wants more is refused as a whole.
+max_deletes = 25
+# Of one kind on one side; more on a first run is most likely a wrong match rule.
+max_first_creates = $creates
 """)
 
 
@@ -260,10 +276,13 @@ seed = $seed                 # the same seed gives the same ids
 
 [pit]                    # what a private integration token may ask
 max = 300                # requests in any ...
-window_seconds = 2.0     # ... seconds. GHL documents 100 in 10: write that to see the real pace (three nights take 2 minutes)
+# ... seconds. GHL documents 100 in 10: write that to see the real pace (three nights take 2
+# minutes).
+window_seconds = 2.0
 daily = 200000           # requests a day
 
-# Faults can be switched on. This one cuts the connection after every 20th write: was it carried out or not?
+# Faults can be switched on. This one cuts the connection after every 20th write: was it carried out
+# or not?
 # [[faults]]
 # kind = "reset_after"
 # method = "POST"

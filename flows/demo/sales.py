@@ -1,4 +1,4 @@
-"""Which companies there are, who works there, and which deals are on, as either side knows of it."""
+"""Which companies there are, who works there, and which deals are on, as either side knows it."""
 
 from __future__ import annotations
 
@@ -51,20 +51,20 @@ _EVERY = 2
 def employed(beings: Sequence[Being]) -> list[Being]:
     """The same beings, some of those on both sides with a company and a deal, in turn."""
     known = [at for at, one in enumerate(beings) if one.app and one.ghl and not one.todos]
-    found = list(beings)
+    result = list(beings)
     for number, at in enumerate(known[::_EVERY]):
         firm = FIRMS_OF_ALL[number % len(FIRMS_OF_ALL)]
         deal = _DEALS[number % len(_DEALS)]
-        found[at] = replace(found[at], firm=firm.name, deals=(deal,))
-    return found
+        result[at] = replace(result[at], firm=firm.name, deals=(deal,))
+    return result
 
 
 def fill_firms(connection: sa.Connection) -> dict[str, int]:
     """Put the app's companies into its empty table; returns their keys by name."""
     rows = [{"name": one.name, "city": one.city} for one in FIRMS_OF_ALL if one.where != "ghl"]
     connection.execute(sa.insert(FIRMS), rows)
-    found = connection.execute(sa.select(FIRMS.c.name, FIRMS.c.id))
-    return {str(row.name): int(row.id) for row in found}
+    firms = connection.execute(sa.select(FIRMS.c.name, FIRMS.c.id))
+    return {str(row.name): int(row.id) for row in firms}
 
 
 def rows_of(person_id: int, being: Being) -> Iterable[dict[str, Any]]:

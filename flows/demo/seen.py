@@ -138,8 +138,8 @@ class Ends:
         notes = _by(self.sandbox.notes(self.location), "contactId")
         vip = next(
             key
-            for key, found in self.sandbox.state.fields(self.location).items()
-            if found.key == VIP
+            for key, custom in self.sandbox.state.fields(self.location).items()
+            if custom.key == VIP
         )
         sold = _by(self.sandbox.opportunities(self.location), "contactId")
         firms = self.firms(Side.GHL)
@@ -213,10 +213,10 @@ def _application(pair: Pair) -> Iterator[sa.Engine]:
 
 
 def _by(rows: Any, column: str) -> Mapping[Any, list[Any]]:
-    found: dict[Any, list[Any]] = defaultdict(list)
+    groups: dict[Any, list[Any]] = defaultdict(list)
     for row in rows:
-        found[row[column]].append(row)
-    return found
+        groups[row[column]].append(row)
+    return groups
 
 
 def _app_holder(row: Mapping[str, Any], todos: list[Any], remarks: list[Any]) -> Holder:
@@ -247,14 +247,14 @@ def _ghl_holder(row: Mapping[str, Any], vip: str, tasks: list[Any], notes: list[
     cells = {name: _cell(name, row[native]) for name, native in CELLS.items()}
     cells["vip"] = str(custom.get(vip) or "false").lower()
     cells["no_sms"] = _NO_SMS.get(row["dndSettings"].get("SMS", {}).get("status", ""), "")
-    found = {
+    by_title = {
         task["title"]: Task(
             task["id"], _moment(task["dueDate"]), task["completed"], plain(task["body"])
         )
         for task in tasks
     }
     return _holder(
-        row["id"], cells, row["tags"], found, [(note["id"], note["body"]) for note in notes]
+        row["id"], cells, row["tags"], by_title, [(note["id"], note["body"]) for note in notes]
     )
 
 

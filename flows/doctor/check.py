@@ -47,7 +47,7 @@ def check(
     `auth` is needed where the pair says oauth. `server` says whether Prefect's server can start
     here.
     """
-    found = [
+    findings = [
         *machine.versions(),
         *server(),
         *machine.disk(pair),
@@ -56,29 +56,29 @@ def check(
         *_live(pair),
         *sweep(pair),
     ]
-    with ExitStack() as held:
+    with ExitStack() as stack:
         try:
-            sides = held.enter_context(connect(pair, auth=auth))
+            sides = stack.enter_context(connect(pair, auth=auth))
         except (ConnectorError, ConfigError) as failed:
-            return [*found, *failures("the connectors", failed)]
+            return [*findings, *failures("the connectors", failed)]
         described: dict[Side, Description] = {}
         for side, connector in sides.items():
-            found += _describe(side, connector, described)
-        found += token(pair, now())
-        found += _location(pair, sides[Side.GHL], now())
+            findings += _describe(side, connector, described)
+        findings += token(pair, now())
+        findings += _location(pair, sides[Side.GHL], now())
         if len(described) == len(Side):
             ghl = described[Side.GHL]
             located = pair.located(ghl.region, ghl.owners, ghl.companies)
-            found += fit(located, described)
-            found += computed(located)
-            found += unstamped(pair.app)
-            found += consents(located, sides[Side.APP])
-            found += owners(pair, located, sides[Side.APP])
-            found += _pipelines(located, sides)
-            found += machine.ends(pair, described)
+            findings += fit(located, described)
+            findings += computed(located)
+            findings += unstamped(pair.app)
+            findings += consents(located, sides[Side.APP])
+            findings += owners(pair, located, sides[Side.APP])
+            findings += _pipelines(located, sides)
+            findings += machine.ends(pair, described)
         if Side.APP in described and not described[Side.APP].read_only:
-            found += rehearsal(pair, sides[Side.APP])
-    return found
+            findings += rehearsal(pair, sides[Side.APP])
+    return findings
 
 
 def _live(pair: Pair) -> Iterator[Finding]:
@@ -102,19 +102,19 @@ def _describe(
     except (ConnectorError, ConfigError) as failed:
         return failures(side.label, failed)
     fields = sum(map(len, described[side].fields.values()))
-    found = [ok(f"{side.label} answers: {described[side].identity}, {fields} fields")]
+    findings = [ok(f"{side.label} answers: {described[side].identity}, {fields} fields")]
     if why := described[side].read_only:
         what = (
             f"{side.label} takes no writes, as {why}: a run whose plan writes to it is "
             "refused [DB_READ_ONLY]"
         )
-        found.append(
+        findings.append(
             warning(
                 what,
                 "Let the pair write to the primary, or map its fields one way, from that side.",
             )
         )
-    return found
+    return findings
 
 
 def _pipelines(located: Mapping, sides: Map[Side, Connector]) -> Iterator[Finding]:
@@ -131,12 +131,12 @@ def _location(pair: Pair, connector: Connector, now: datetime) -> list[Finding]:
 
     if not isinstance(connector, GhlConnector):
         return []
-    found = list(location.scopes(pair, connector.api))
+    findings = list(location.scopes(pair, connector.api))
     try:
-        found += location.duplicates(connector.api)
-        found += location.agendas(pair, connector.api)
-        found += location.clock(connector.api, now)
-        found += location.quota(pair, connector.usage(), location.estimate(pair, connector.api))
+        findings += location.duplicates(connector.api)
+        findings += location.agendas(pair, connector.api)
+        findings += location.clock(connector.api, now)
+        findings += location.quota(pair, connector.usage(), location.estimate(pair, connector.api))
     except ConnectorError as failed:
-        found += failures("GHL", failed)
-    return list(dict.fromkeys(found))
+        findings += failures("GHL", failed)
+    return list(dict.fromkeys(findings))

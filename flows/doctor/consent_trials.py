@@ -1,4 +1,7 @@
-"""The single questions of a probe about consent: what a contact says of one channel when another is written."""
+"""The single questions of a probe about consent.
+
+They ask what a contact says of one channel when another is written.
+"""
 
 from __future__ import annotations
 
@@ -44,13 +47,13 @@ def _carried(subject: Subject) -> tuple[str, str]:
     """Waits until search shows what was written, or until it is old enough to have shown it."""
     _write(subject, {"dnd.sms": _NO, "dnd.inbound": _NO})
     until = subject.time.clock() + _LAG_SECONDS
-    found: dict[str, Any] = {}
-    while subject.time.clock() < until and consents.status(found, "dnd.sms") != _NO:
+    row: dict[str, Any] = {}
+    while subject.time.clock() < until and consents.status(row, "dnd.sms") != _NO:
         subject.time.sleep(_LOOK_EVERY)
-        rows = contacts.find(subject.api, subject.made.email)
-        found = next((one for one in rows if one.get("id") == subject.contact), {})
-    channels = "carries" if consents.status(found, "dnd.sms") == _NO else "does not carry"
-    inbound = "carries" if consents.status(found, "dnd.inbound") == _NO else "does not carry"
+        rows = contacts.find(subject.api, subject.trail.email)
+        row = next((one for one in rows if one.get("id") == subject.contact), {})
+    channels = "carries" if consents.status(row, "dnd.sms") == _NO else "does not carry"
+    inbound = "carries" if consents.status(row, "dnd.inbound") == _NO else "does not carry"
     return (
         f"it {channels} the channels, and {inbound} the inbound setting",
         "leave dnd.inbound out of the pair file" if inbound != "carries" else "",

@@ -42,12 +42,12 @@ def consents(mapping: Mapping, app: Connector) -> Iterator[Finding]:
 
 def _finding(field: Field, said: Counter[Cell]) -> Finding:
     yes, no = said[ALLOWED], sum(said[word] for word in NOES)
-    asked = yes + no
+    answers = yes + no
     line = f'{field.name}: GHL\'s "{field.ghl[0]}"'
-    if not asked:
+    if not answers:
         return ok(f"{line}; nobody in the app says yes or no yet")
-    share = f"{no:,} of {asked:,} say no in the app ({no / asked:.0%})"
-    if asked >= _FEW and no > yes:
+    share = f"{no:,} of {answers:,} say no in the app ({no / answers:.0%})"
+    if answers >= _FEW and no > yes:
         remedy = (
             "Look at a person whom you know: a no of the app is written to GHL. Where it is the "
             "other way round, turn true_says (or the choices) round."

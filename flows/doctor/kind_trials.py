@@ -1,4 +1,7 @@
-"""The single questions of a probe about companies and opportunities, each of which it makes and deletes."""
+"""The single questions of a probe about companies and opportunities.
+
+A probe makes and deletes each of them.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,11 @@ def trials() -> tuple[Trial, ...]:
 
 
 def _company(subject: Subject) -> str:
-    name = f"{subject.made.company} {len(subject.made.records)}"
-    subject.made.tried.add(COMPANY)
-    made = located.create(subject.api, COMPANY, {"name": name, "city": "Probe City"})
-    key = str(made["id"])
-    subject.made.records.append((COMPANY, key))
+    name = f"{subject.trail.company} {len(subject.trail.records)}"
+    subject.trail.tried.add(COMPANY)
+    created = located.create(subject.api, COMPANY, {"name": name, "city": "Probe City"})
+    key = str(created["id"])
+    subject.trail.records.append((COMPANY, key))
     return key
 
 
@@ -51,8 +54,8 @@ def _emptied(subject: Subject) -> tuple[str, str]:
         located.update(subject.api, COMPANY, key, {"city": ""})
     except InvalidField:
         return "no, it is refused", 'blank = "keep"'
-    held = located.get(subject.api, COMPANY, key) or {}
-    return ("no, the value stays", 'blank = "keep"') if held.get("city") else ("yes", "")
+    stored = located.get(subject.api, COMPANY, key) or {}
+    return ("no, the value stays", 'blank = "keep"') if stored.get("city") else ("yes", "")
 
 
 def _unlinked(subject: Subject) -> tuple[str, str]:
@@ -61,7 +64,7 @@ def _unlinked(subject: Subject) -> tuple[str, str]:
     if subject.now().get("businessId") != key:
         return "the contact could not be linked to one", "leave businessId out of the pair file"
     located.delete(subject.api, COMPANY, key)
-    subject.made.records.remove((COMPANY, key))
+    subject.trail.records.remove((COMPANY, key))
     left = subject.now().get("businessId")
     return ("they keep its id" if left == key else "they have no company any more"), ""
 
@@ -76,14 +79,14 @@ def _pipelines(subject: Subject, least: int = 1) -> list[str]:
 
 def _deal(subject: Subject, pipeline: str) -> str:
     """A new opportunity of the throw-away contact, the one before it deleted."""
-    for record in [each for each in subject.made.records if each[0] is DEAL]:
+    for record in [each for each in subject.trail.records if each[0] is DEAL]:
         children.delete(subject.api, DEAL, subject.contact, record[1])
-        subject.made.records.remove(record)
-    fields: dict[str, Json] = {"name": subject.made.company, "pipeline": pipeline}
-    subject.made.tried.add(DEAL)
-    made = children.create(subject.api, DEAL, subject.contact, fields)
-    key = str(made["id"])
-    subject.made.records.append((DEAL, key))
+        subject.trail.records.remove(record)
+    fields: dict[str, Json] = {"name": subject.trail.company, "pipeline": pipeline}
+    subject.trail.tried.add(DEAL)
+    created = children.create(subject.api, DEAL, subject.contact, fields)
+    key = str(created["id"])
+    subject.trail.records.append((DEAL, key))
     return key
 
 
@@ -100,12 +103,12 @@ def _second(subject: Subject) -> tuple[str, str]:
 
 def _second_in(subject: Subject, pipeline: str) -> tuple[str, str]:
     _deal(subject, pipeline)
-    fields: dict[str, Json] = {"name": f"{subject.made.company} 2", "pipeline": pipeline}
+    fields: dict[str, Json] = {"name": f"{subject.trail.company} 2", "pipeline": pipeline}
     try:
-        made = children.create(subject.api, DEAL, subject.contact, fields)
+        created = children.create(subject.api, DEAL, subject.contact, fields)
     except Duplicate:
         return "yes, as a duplicate", ""
-    subject.made.records.append((DEAL, str(made["id"])))
+    subject.trail.records.append((DEAL, str(created["id"])))
     return "no, a contact may have several", ""
 
 
@@ -141,7 +144,7 @@ def _gone_from(subject: Subject, pipeline: str) -> tuple[str, str]:
     key = _deal(subject, pipeline)
     try:
         subject.api.call(f"{DEAL}.delete", {DEAL.value: key})
-        subject.made.records.remove((DEAL, key))
+        subject.trail.records.remove((DEAL, key))
         if children.get(subject.api, DEAL, subject.contact, key) is None:
             return '"not found", by its id', ""
     except Unnamed:

@@ -206,8 +206,8 @@ def estimate(pair: Pair, api: Api) -> int | None:
         return None
     swept = [getattr(pair.ghl, kind.budget) for kind in SWEPT if kind in pair.mapping]
     shown: list[int] = [getattr(pair.ghl, kind.budget) for kind in Shown]
-    asked = [total if budget is None else min(total, budget) for budget in (*swept, *shown)]
-    return 4 + -(-total // pair.ghl.page_size) + sum(asked) + _apart(pair, api)
+    requests = [total if budget is None else min(total, budget) for budget in (*swept, *shown)]
+    return 4 + -(-total // pair.ghl.page_size) + sum(requests) + _apart(pair, api)
 
 
 def _apart(pair: Pair, api: Api) -> int:
@@ -218,8 +218,8 @@ def _apart(pair: Pair, api: Api) -> int:
         if GHL[kind].spanned:
             pages += 1 + len(api.calendars())
         if GHL[kind].apart:
-            found: Any = api.call(f"{kind}.search", params=apart.search_params(api, limit=1)).json()
-            total = (found.get("meta") or {}).get("total") or 0
+            page: Any = api.call(f"{kind}.search", params=apart.search_params(api, limit=1)).json()
+            total = (page.get("meta") or {}).get("total") or 0
             pages += bool(GHL[kind].named) + -(-int(total) // apart.PAGE)
     return pages
 

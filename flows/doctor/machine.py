@@ -46,10 +46,10 @@ def installed(package: str) -> str | None:
         return None
 
 
-def versions(found: Callable[[str], str | None] = installed) -> Iterator[Finding]:
+def versions(version_of: Callable[[str], str | None] = installed) -> Iterator[Finding]:
     """Whether the packages that must fit together do."""
     for package, (least, below, why) in _PINS.items():
-        has = found(package)
+        has = version_of(package)
         if has is None:
             yield error(f"{package} is not installed", "Run ./dev setup.")
         elif not _numbers(least) <= _numbers(has) < _numbers(below):

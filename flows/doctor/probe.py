@@ -16,7 +16,7 @@ from connectors.ghl.api import Api
 from connectors.ghl.entities import GHL
 from flows.config import Pair, require_live
 from flows.doctor import consent_trials, kind_trials, trial
-from flows.doctor.trial import REAL_TIME, Made, Subject, Time, Trial
+from flows.doctor.trial import REAL_TIME, Subject, Time, Trail, Trial
 from flows.wiring.wiring import connect_ghl
 from reconcile.entities import OWNER, Entity
 from reconcile.errors import ConnectorError, Refused
@@ -84,7 +84,7 @@ UNANSWERED = (
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """The sheet, which can be shared, and what could not be taken away again, which a person needs."""
+    """The sheet, which can be shared, and for a person what could not be taken away again."""
 
     answers: tuple[Answer, ...]
     left: tuple[str, ...]
@@ -123,33 +123,33 @@ def probe(
             "the probe was not confirmed, nothing was written", remedy="Run it again and confirm."
         )
     word = secrets.token_hex(4)
-    made = Made(
+    trail = Trail(
         f"Reconcile.Probe.{word}@example.com",
         f"Reconcile.Other.{word}@example.com",
         f"Reconcile-Probe-{word}",
         f"Reconcile Probe {word}",
     )
     with connect_ghl(pair.ghl, auth=auth) as connector:
-        return _run(connector.api, made, time, questions(thorough=thorough))
+        return _run(connector.api, trail, time, questions(thorough=thorough))
 
 
-def _run(api: Api, made: Made, time: Time, asked: Iterable[Trial]) -> Probed:
-    found: list[Answer] = []
+def _run(api: Api, trail: Trail, time: Time, trials: Iterable[Trial]) -> Probed:
+    answers: list[Answer] = []
     try:
-        subject = _subject(api, made, time)
-        found += [_answered(each, subject) for each in asked]
+        subject = _subject(api, trail, time)
+        answers += [_answered(each, subject) for each in trials]
     finally:
-        left = tuple(_clean_up(api, made))
-    return Probed((*found, *UNANSWERED), left)
+        left = tuple(_clean_up(api, trail))
+    return Probed((*answers, *UNANSWERED), left)
 
 
-def _subject(api: Api, made: Made, time: Time) -> Subject:
-    created = contacts.create(api, {**_STANDARD, "email": made.email})
-    made.contacts[made.email] = str(created["id"])
+def _subject(api: Api, trail: Trail, time: Time) -> Subject:
+    created = contacts.create(api, {**_STANDARD, "email": trail.email})
+    trail.contacts[trail.email] = str(created["id"])
     return Subject(
         api=api,
-        contact=made.contacts[made.email],
-        made=made,
+        contact=trail.contacts[trail.email],
+        trail=trail,
         standard=_STANDARD,
         custom={one.key: one for one in schema.custom_fields(api)},
         made_at=time.clock(),
@@ -157,22 +157,22 @@ def _subject(api: Api, made: Made, time: Time) -> Subject:
     )
 
 
-def _answered(asked: Trial, subject: Subject) -> Answer:
+def _answered(question: Trial, subject: Subject) -> Answer:
     try:
-        answer, suggests = asked.run(subject)
+        answer, suggests = question.run(subject)
     except ConnectorError as failed:
         # What the side says may hold ids and values; its code holds none.
         answer, suggests = f"could not be found out ({failed.code})", ""
-    return Answer(asked.question, answer, asked.fact, suggests)
+    return Answer(question.question, answer, question.fact, suggests)
 
 
-def _clean_up(api: Api, made: Made) -> Iterator[str]:
+def _clean_up(api: Api, trail: Trail) -> Iterator[str]:
     """Delete what was made; what could not be, by the name under which a person finds it.
 
     Each is tried, whatever became of the others. A create whose answer was lost is looked for by
     its name, which nobody else has.
     """
-    for what, step in _steps(api, made):
+    for what, step in _steps(api, trail):
         try:
             gone = step()
         except ConnectorError as failed:
@@ -182,17 +182,17 @@ def _clean_up(api: Api, made: Made) -> Iterator[str]:
                 yield f"{what}, which is still there"
 
 
-def _steps(api: Api, made: Made) -> Iterator[tuple[str, Callable[[], bool]]]:
+def _steps(api: Api, trail: Trail) -> Iterator[tuple[str, Callable[[], bool]]]:
     """What hangs on something goes before it."""
-    for kind, key in made.records:
-        yield f"the {kind} of {made.company}", partial(_record, api, kind, key)
-    for kind in sorted(made.tried):
+    for kind, key in trail.records:
+        yield f"the {kind} of {trail.company}", partial(_record, api, kind, key)
+    for kind in sorted(trail.tried):
         if kind.parent is None:
-            yield f"{kind.plural} named {made.company}", partial(_named, api, kind, made.company)
-    for email in (made.email, made.other):
-        yield f"what hangs on {email}", partial(_children, api, made, email)
-        yield f"the contact {email}", partial(_contact, api, made, email)
-    yield f"the tag {made.tag.lower()}", partial(_tag, api, made.tag)
+            yield f"{kind.plural} named {trail.company}", partial(_named, api, kind, trail.company)
+    for email in (trail.email, trail.other):
+        yield f"what hangs on {email}", partial(_children, api, trail, email)
+        yield f"the contact {email}", partial(_contact, api, trail, email)
+    yield f"the tag {trail.tag.lower()}", partial(_tag, api, trail.tag)
 
 
 def _record(api: Api, kind: Entity, key: str) -> bool:
@@ -210,26 +210,26 @@ def _named(api: Api, kind: Entity, name: str) -> bool:
     return True
 
 
-def _key(api: Api, made: Made, email: str) -> str | None:
-    if email not in made.contacts:
-        found = contacts.duplicate(api, email=email)
-        if found is None:
+def _key(api: Api, trail: Trail, email: str) -> str | None:
+    if email not in trail.contacts:
+        row = contacts.duplicate(api, email=email)
+        if row is None:
             return None
-        made.contacts[email] = str(found["id"])
-    return made.contacts[email]
+        trail.contacts[email] = str(row["id"])
+    return trail.contacts[email]
 
 
-def _children(api: Api, made: Made, email: str) -> bool:
-    if (contact := _key(api, made, email)) is not None:
+def _children(api: Api, trail: Trail, email: str) -> bool:
+    if (contact := _key(api, trail, email)) is not None:
         for kind in reversed(OWNER.children):
-            if not GHL[kind].apart or kind in made.tried:
+            if not GHL[kind].apart or kind in trail.tried:
                 for row in children.of_contact(api, kind, contact):
                     children.delete(api, kind, contact, row.head.key)
     return True
 
 
-def _contact(api: Api, made: Made, email: str) -> bool:
-    if (contact := _key(api, made, email)) is None:
+def _contact(api: Api, trail: Trail, email: str) -> bool:
+    if (contact := _key(api, trail, email)) is None:
         return True
     contacts.delete(api, contact)
     return contacts.get(api, contact) is None

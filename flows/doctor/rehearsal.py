@@ -58,8 +58,8 @@ def rehearsal(pair: Pair, connector: Connector) -> list[Finding]:
 
     if not isinstance(connector, SqlConnector):
         return []
-    made = (one for one in pair.mapping.entities if one.create.allows(Side.APP))
-    mapped = {one.entity: one for one in made if _written(one)}
+    creatable = (one for one in pair.mapping.entities if one.create.allows(Side.APP))
+    mapped = {one.entity: one for one in creatable if _written(one)}
     if not mapped:
         return []
     try:
@@ -111,8 +111,8 @@ def _wish(mapped: EntityMap) -> Wish:
         known = (field for word in _KNOWN_BY for field in written if word in field.ghl)
         named = list(known)[:1]
     else:
-        asked = set(GHL[mapped.entity].required)
-        named = [field for field in written if asked & set(field.ghl)]
+        required = set(GHL[mapped.entity].required)
+        named = [field for field in written if required & set(field.ghl)]
     always = [f for f in written if f.constant or f.fallback or f.required]
     return Wish(
         _natives(written),

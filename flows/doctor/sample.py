@@ -46,5 +46,5 @@ def first_records(
 
 
 def _first(row: object, paths: Iterable[Path]) -> Json:
-    found = (find(row, path) for path in paths)
-    return next((value for value in found if value is not None), None)
+    values = (find(row, path) for path in paths)
+    return next((value for value in values if value is not None), None)

@@ -1,4 +1,7 @@
-"""How old a private integration token is, as far as anything tells: GHL does not (docs/ghl.md#authentication)."""
+"""How old a private integration token is, as far as anything tells.
+
+GHL does not (docs/ghl.md#authentication).
+"""
 
 from __future__ import annotations
 

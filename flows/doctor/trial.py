@@ -43,7 +43,7 @@ REAL_TIME = Time()
 
 
 @dataclass(slots=True)
-class Made:
+class Trail:
     """What a probe makes and must take away again.
 
     Its names hold a word that nobody else has: what was made although the answer was lost is found
@@ -66,7 +66,7 @@ class Subject:
 
     api: Api
     contact: str
-    made: Made
+    trail: Trail
     standard: Mapping[str, str]
     custom: Mapping[str, CustomField]
     made_at: float
@@ -79,9 +79,9 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A question, what finds its answer (the answer, what it suggests), and the fact that it is about.
+    """A question, and what finds its answer: the answer, and what it suggests.
 
-    `fact` is a heading of docs/ghl.md.
+    `fact`, which it is about, is a heading of docs/ghl.md.
     """
 
     question: str
@@ -118,21 +118,21 @@ def trials(*, thorough: bool) -> tuple[Trial, ...]:
 
 def _shared_update(subject: Subject) -> tuple[str, str]:
     try:
-        other: dict[str, Json] = {"firstName": "Reconcile", "email": subject.made.other}
-        made = contacts.create(subject.api, other)
-        subject.made.contacts[subject.made.other] = str(made["id"])
-        contacts.update(subject.api, subject.contact, {"email": subject.made.other})
+        other: dict[str, Json] = {"firstName": "Reconcile", "email": subject.trail.other}
+        created = contacts.create(subject.api, other)
+        subject.trail.contacts[subject.trail.other] = str(created["id"])
+        contacts.update(subject.api, subject.contact, {"email": subject.trail.other})
     except Duplicate:
         return "yes, as a duplicate", ""
-    contacts.update(subject.api, subject.contact, {"email": subject.made.email})
+    contacts.update(subject.api, subject.contact, {"email": subject.trail.email})
     return "no: two contacts then have one email", ""
 
 
 def _lag(subject: Subject) -> tuple[str, str]:
     while True:
-        found = contacts.find(subject.api, subject.made.email)
+        rows = contacts.find(subject.api, subject.trail.email)
         passed = subject.time.clock() - subject.made_at
-        if any(one.get("id") == subject.contact for one in found):
+        if any(one.get("id") == subject.contact for one in rows):
             return (
                 f"the new contact was found after {passed:.0f} s",
                 f"lag_seconds = {max(60, round(3 * passed))}",
@@ -146,7 +146,7 @@ def _email_case(subject: Subject) -> tuple[str, str]:
     stored = subject.now().get("email")
     return (
         "no, it is stored as sent"
-        if stored == subject.made.email
+        if stored == subject.trail.email
         else "yes, it is stored in lower case"
     ), ""
 
@@ -162,28 +162,29 @@ def _moved(subject: Subject, act: Callable[[], Any]) -> tuple[str, Any]:
 def _tag(subject: Subject) -> tuple[str, str]:
     said, _ = _moved(
         subject,
-        lambda: tags.change(subject.api, subject.contact, [f" {subject.made.tag} "], change="add"),
+        lambda: tags.change(subject.api, subject.contact, [f" {subject.trail.tag} "], change="add"),
     )
     stored = [str(tag) for tag in subject.now().get("tags") or []]
     answer = "no" if "not" in said else "yes"
-    return f"{said}; it is stored {_form(stored, subject.made.tag)}", f'tags_move_date = "{answer}"'
+    form = _form(stored, subject.trail.tag)
+    return f"{said}; it is stored {form}", f'tags_move_date = "{answer}"'
 
 
 def _form(stored: Iterable[str], sent: str) -> str:
-    held = list(stored)
-    if sent in held:
+    values = list(stored)
+    if sent in values:
         return "as sent, trimmed"
-    if sent.lower() in held:
+    if sent.lower() in values:
         return "in lower case, trimmed"
-    return "in another form" if held else "not at all"
+    return "in another form" if values else "not at all"
 
 
 def _task(subject: Subject) -> tuple[str, str]:
     fields: dict[str, Json] = {"title": "Probe", "body": _BODY, "dueDate": _DUE}
-    said, made = _moved(
+    said, created = _moved(
         subject, lambda: children.create(subject.api, Entity.TASK, subject.contact, fields)
     )
-    stored = children.get(subject.api, Entity.TASK, subject.contact, str(made["id"])) or {}
+    stored = children.get(subject.api, Entity.TASK, subject.contact, str(created["id"])) or {}
     return (
         f"{said}; {_body(stored)}; the due date comes back as {_shape(stored.get('dueDate'))}",
         "",
@@ -191,19 +192,19 @@ def _task(subject: Subject) -> tuple[str, str]:
 
 
 def _note(subject: Subject) -> tuple[str, str]:
-    said, made = _moved(
+    said, created = _moved(
         subject, lambda: children.create(subject.api, Entity.NOTE, subject.contact, {"body": _BODY})
     )
-    stored = children.get(subject.api, Entity.NOTE, subject.contact, str(made["id"])) or {}
+    stored = children.get(subject.api, Entity.NOTE, subject.contact, str(created["id"])) or {}
     return f"{said}; {_body(stored)}", ""
 
 
 def _many_notes(subject: Subject) -> tuple[str, str]:
     for number in range(101):
         children.create(subject.api, Entity.NOTE, subject.contact, {"body": f"Probe {number}"})
-    found = len(children.of_contact(subject.api, Entity.NOTE, subject.contact))
+    count = len(children.of_contact(subject.api, Entity.NOTE, subject.contact))
     return (
-        "no, all came" if found > 100 else f"yes, {found} came of more than 100: do not map notes"
+        "no, all came" if count > 100 else f"yes, {count} came of more than 100: do not map notes"
     ), ""
 
 
@@ -223,26 +224,24 @@ def _shape(value: object) -> str:
 
 def _task_page(subject: Subject) -> tuple[str, str]:
     try:
-        found = children.search(subject.api, Entity.TASK, limit=_TASKS_ASKED, skip=0)
+        page = children.search(subject.api, Entity.TASK, limit=_TASKS_ASKED, skip=0)
     except ConnectorError as failed:
         return f"{_TASKS_ASKED} at once are refused ({failed.code})", "task_page = 100"
-    if len(found) > 100:
+    if len(page) > 100:
         return (
-            f"{len(found)} came at once when {_TASKS_ASKED} were asked for",
-            f"task_page = {min(len(found), _TASKS_ASKED)}",
+            f"{len(page)} came at once when {_TASKS_ASKED} were asked for",
+            f"task_page = {min(len(page), _TASKS_ASKED)}",
         )
-    return f"{_TASKS_ASKED} may be asked for; {len(found)} came, too few to say more", ""
+    return f"{_TASKS_ASKED} may be asked for; {len(page)} came, too few to say more", ""
 
 
 def _deleted_tasks(subject: Subject) -> tuple[str, str]:
-    made = children.create(
+    created = children.create(
         subject.api, Entity.TASK, subject.contact, {"title": "Probe, deleted", "dueDate": _DUE}
     )
-    children.delete(subject.api, Entity.TASK, subject.contact, str(made["id"]))
-    found = children.search(
-        subject.api, Entity.TASK, limit=100, skip=0, contacts=(subject.contact,)
-    )
-    shown = any(row.head.key == made["id"] for row in found)
+    children.delete(subject.api, Entity.TASK, subject.contact, str(created["id"]))
+    rows = children.search(subject.api, Entity.TASK, limit=100, skip=0, contacts=(subject.contact,))
+    shown = any(row.head.key == created["id"] for row in rows)
     return ("yes, marked as deleted or late to go" if shown else "no"), ""
 
 
@@ -269,7 +268,7 @@ def _cleared(
     subject: Subject,
     names: Iterable[str],
     body: Callable[[str], dict[str, Json]],
-    held: Callable[[dict[str, Any], str], Any],
+    value_of: Callable[[dict[str, Any], str], Any],
 ) -> set[str]:
     """The names that are blank after a write of their own each."""
     tried = set()
@@ -280,7 +279,7 @@ def _cleared(
             continue
         tried.add(name)
     now = subject.now()
-    return {name for name in tried if held(now, name) in (None, "", [])}
+    return {name for name in tried if value_of(now, name) in (None, "", [])}
 
 
 def _custom_clearing(subject: Subject) -> tuple[str, str]:
@@ -293,16 +292,16 @@ def _custom_clearing(subject: Subject) -> tuple[str, str]:
     def write(kind: str, value: Json) -> dict[str, Json]:
         return {"customFields": [{"id": chosen[kind].id, spelled: value}]}
 
-    def held(now: dict[str, Any], kind: str) -> Any:
+    def value_of(now: dict[str, Any], kind: str) -> Any:
         items = now.get("customFields") or []
         key = chosen[kind].id
         return next((item.get("value") for item in items if item.get("id") == key), None)
 
-    unset = _cleared(subject, chosen, lambda kind: write(kind, _sample(chosen[kind])), held)
+    unset = _cleared(subject, chosen, lambda kind: write(kind, _sample(chosen[kind])), value_of)
     usable = [kind for kind in chosen if kind not in unset]
-    by_null = _cleared(subject, usable, lambda kind: write(kind, None), held)
+    by_null = _cleared(subject, usable, lambda kind: write(kind, None), value_of)
     rest = [kind for kind in usable if kind not in by_null]
-    by_empty = _cleared(subject, rest, lambda kind: write(kind, ""), held)
+    by_empty = _cleared(subject, rest, lambda kind: write(kind, ""), value_of)
     return _clearing_words(usable, by_null, by_empty)
 
 

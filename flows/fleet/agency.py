@@ -102,7 +102,10 @@ def _store(said: _Said) -> Path:
 
 
 def _ledger(said: _Said) -> str:
-    """The ledger's URL. A file's path goes out from where the pairs lie, so a template says it whole."""
+    """The ledger's URL.
+
+    A file's path goes out from where the pairs lie, so a template says it whole.
+    """
     url = with_driver(said.secret(("ledger",), ""))
     if not url:
         url = f"sqlite:///{_store(said) / 'ledger.db'}"

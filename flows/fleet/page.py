@@ -24,12 +24,15 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">\
 <meta name="viewport" content="width=device-width">
 <title>Fleet: {summary}</title><style>
 :root {{ color-scheme: light dark }}
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem }}
+body {{ font: 15px/1.5 system-ui, sans-serif }}
+body {{ margin: 2rem auto; max-width: 80rem; padding: 0 1rem }}
 table {{ border-collapse: collapse; width: 100% }}
-th, td {{ padding: .3rem .6rem; border-bottom: 1px solid #8884; text-align: left; vertical-align: top }}
+th, td {{ padding: .3rem .6rem; border-bottom: 1px solid #8884 }}
+th, td {{ text-align: left; vertical-align: top }}
 td.number {{ text-align: right; font-variant-numeric: tabular-nums }}
 .code-2, .code-3 {{ background: #f443 }} .code-1 {{ background: #fc03 }}
-.run {{ display: inline-block; width: 1.2em; text-align: center; border-radius: 3px; margin-right: 1px }}
+.run {{ display: inline-block; width: 1.2em; text-align: center }}
+.run {{ border-radius: 3px; margin-right: 1px }}
 .run.code-0 {{ background: #4a83 }}
 </style><h1>Fleet</h1><p>{summary}</p><p>As the ledgers and stores had it on {at}.</p>\
 <table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></html>

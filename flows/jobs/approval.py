@@ -30,7 +30,7 @@ class Proposal:
     That is how many operations overwrite or delete, and the limits it goes over, if any.
     """
 
-    told: Told
+    result: Told
     plan: Plan
     refusal: str = ""
 

@@ -30,7 +30,7 @@ def backtests(pair: Pair, ledger: Ledger, count: int) -> Iterator[Difference]:
 
     Raises StateError where there is none.
     """
-    found = 0
+    number = 0
     for row in runs.runs(ledger, limit=10_000):
         if row.job not in WHOLE:
             continue
@@ -38,10 +38,10 @@ def backtests(pair: Pair, ledger: Ledger, count: int) -> Iterator[Difference]:
         if not (folder / MANIFEST).exists() or not (folder / "planned.parquet").exists():
             continue
         yield _one(pair, ledger, row.run_id, folder)
-        found += 1
-        if found == count:
+        number += 1
+        if number == count:
             return
-    if not found:
+    if not number:
         raise StateError(
             "no earlier run left an archive to try the pair file on",
             remedy="make a plan or a run first",
@@ -57,6 +57,6 @@ def _one(pair: Pair, ledger: Ledger, run_id: str, folder: Path) -> Difference:
     ):
         stage.expect(*folder.iterdir())
         then = archived.manifest
-        told = pair.located(*(then.get(name) for name in TOLD))
-        mapping = with_directories(told, ledger)
+        located = pair.located(*(then.get(name) for name in TOLD))
+        mapping = with_directories(located, ledger)
         return backtest(archived, mapping, stage, limits=Limits(**pair.limits), run_id=run_id)

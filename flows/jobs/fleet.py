@@ -45,13 +45,13 @@ Runner = Callable[[Path, Job], PairRun]
 
 def pair_files(folder: Path) -> list[Path]:
     """The pair files of a folder, by name. Raises ConfigError where there is none."""
-    found = sorted(path for path in folder.glob("*.toml") if path.is_file() and _is_pair(path))
-    if not found:
+    files = sorted(path for path in folder.glob("*.toml") if path.is_file() and _is_pair(path))
+    if not files:
         what = "there is no pair file in this folder"
         raise ConfigError(
             [Problem(str(folder), what, "name the folder with the pairs' TOML files")]
         )
-    return found
+    return files
 
 
 def _is_pair(path: Path) -> bool:
@@ -187,10 +187,10 @@ def run_process(path: Path, job: Job) -> PairRun:
         out, errors = process.communicate()
     finally:
         watch.cancel()
-    return told(path, process.returncode, out, errors, time.monotonic() - began)
+    return pair_run(path, process.returncode, out, errors, time.monotonic() - began)
 
 
-def told(path: Path, code: int, out: str, errors: str, seconds: float) -> PairRun:
+def pair_run(path: Path, code: int, out: str, errors: str, seconds: float) -> PairRun:
     """What a finished process told: its document where it printed one, else its last words."""
     seconds = round(seconds, 1)
     document: dict[str, Any] = {}

@@ -42,7 +42,7 @@ class Moved:
     The last leg's report, the cutover report, how many legs, and whether it is complete.
     """
 
-    told: Told
+    result: Told
     report: Cutover
     legs: int
     complete: bool
@@ -90,15 +90,15 @@ def migrate(
         log.info(
             "leg", extra={"leg": legs, "done": leg.done, "left": leg.left, "stopped": leg.stopped}
         )
-        if leg.stopped and move.wait and not leg.asked:
+        if leg.stopped and move.wait and not leg.interrupted:
             sleep(max(PAUSE_SECONDS, (leg.failure and leg.failure.until_seconds) or 0.0))
         elif leg.stopped or leg.over or leg.left >= left:
             break
         left = left if leg.stopped else leg.left
     if leg.moved is None:
         raise leg.failure or Refused("the migration could not begin")
-    told, report = leg.moved
-    return Moved(told, report, legs, complete=report.complete)
+    result, report = leg.moved
+    return Moved(result, report, legs, complete=report.complete)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class _Leg:
     stopped: bool = False
     linked_only: bool = False
     failure: Exhausted | None = None
-    asked: bool = False
+    interrupted: bool = False
     """Whether somebody asked the job to end: then it waits for no quota."""
 
     @property
@@ -123,16 +123,16 @@ def _leg(pair: Pair, job: Migrate, do: Do, by: str) -> _Leg:
     options = Options(job.name, ALLOWED, by=by, unseen=bool(by) and not job.approved)
     try:
         with open_run(shaped(pair, job.move), options, plan_digest=job.approved or None) as run:
-            told = carry_out(run, job, do)
-            report = cutover(run, told)
+            result = carry_out(run, job, do)
+            report = cutover(run, result)
             runs.annotate(run.ledger, run.run_id, move=job.move.name, complete=report.complete)
             return _Leg(
-                moved=(told, report),
+                moved=(result, report),
                 done=report.done,
                 left=report.planned,
                 stopped=bool(run.course.stopped),
                 linked_only=job.links_only,
-                asked=run.ending.requested,
+                interrupted=run.ending.requested,
             )
     except Exhausted as failure:
-        return _Leg(stopped=True, failure=failure, asked=isinstance(failure, Stopped))
+        return _Leg(stopped=True, failure=failure, interrupted=isinstance(failure, Stopped))

@@ -92,14 +92,14 @@ class Shown:
     rows: list[dict[str, Any]]
 
 
-def shown(pair: str, told: Map[str, Any]) -> list[Shown]:
+def shown(pair: str, report: Map[str, Any]) -> list[Shown]:
     """What is asked and what failed, by the names of the records.
 
     Every value of a person is masked.
 
-    `told` is the report. The figures are its totals; the lists end at LISTED rows, and say so.
+    `report` is the run's. The figures are its totals; the lists end at LISTED rows, and say so.
     """
-    document, totals = masked(told), totals_of(told)
+    document, totals = masked(report), totals_of(report)
     holds = [
         {
             "question": hold["hold_id"],
@@ -139,61 +139,62 @@ def _first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*rows[:LISTED], last]
 
 
-def called(pair: str, told: Map[str, Any]) -> str:
+def called(pair: str, report: Map[str, Any]) -> str:
     """What a run is called once it is over.
 
     Its pair, its job, the verdict, and how many questions wait. No record is named.
     """
-    said = f"{pair} {told['job']}: {told['verdict']['headline']}"
-    asked = totals_of(told)["questions"]
+    said = f"{pair} {report['job']}: {report['verdict']['headline']}"
+    questions = totals_of(report)["questions"]
     # Where nothing else is to be said the verdict counts them itself.
-    if asked and told["verdict"]["code"] != "holds":
-        said += f", {many(asked, 'question')}"
+    if questions and report["verdict"]["code"] != "holds":
+        said += f", {many(questions, 'question')}"
     return said
 
 
-def rename(pair: Pair, told: Told) -> None:
+def rename(pair: Pair, result: Told) -> None:
     """Call the run in Prefect's lists by what it came to."""
     if flow_run.id:
         with get_client(sync_client=True) as client:
-            client.update_flow_run(UUID(str(flow_run.id)), name=called(pair.name, told.document))
+            client.update_flow_run(UUID(str(flow_run.id)), name=called(pair.name, result.document))
 
 
-def tables(pair: Pair, told: Told) -> None:
+def tables(pair: Pair, result: Told) -> None:
     """What is held and what failed, without a person's values, and where the report lies."""
-    for each in shown(pair.name, told.document):
+    for each in shown(pair.name, result.document):
         create_table_artifact(each.rows, key=key_of(each.kind, pair), description=each.description)
     if pair.report_url is not None:
         create_link_artifact(
-            link_of(pair.report_url, told),
-            link_text=called(pair.name, told.document),
+            link_of(pair.report_url, result),
+            link_text=called(pair.name, result.document),
             key=key_of("report", pair),
             description=f"{pair.name}: the whole report",
         )
-    elif "html" in told.paths:
+    elif "html" in result.paths:
         create_markdown_artifact(
-            where(pair.path, told),
+            where(pair.path, result),
             key=key_of("report", pair),
             description=f"{pair.name}: where the whole report lies",
         )
 
 
-def link_of(pattern: str, told: Told) -> str:
+def link_of(pattern: str, result: Told) -> str:
     """The address of the whole report, where a web server shows the store's."""
-    return pattern.replace("{run}", quote(str(told.document["run_id"]), safe=""))
+    return pattern.replace("{run}", quote(str(result.document["run_id"]), safe=""))
 
 
-def where(pair: Path, told: Told) -> str:
+def where(pair: Path, result: Told) -> str:
     """Where the whole report lies, and how to open it.
 
     A browser follows no link from a server to a file.
     """
-    run_id = told.document["run_id"]
+    run_id = result.document["run_id"]
     return (
         "The whole report has people's values, so it is not kept in Prefect. "
         f"On the machine of the worker ({platform.node()}) it is the file\n\n    "
-        f"{told.paths['html'].absolute()}\n\nand wherever the pair file is, this shows it and says "
-        f"where it lies:\n\n    ghl-reconcile report {run_id} --pair {shlex.quote(str(pair))}\n"
+        f"{result.paths['html'].absolute()}\n\nand wherever the pair file is, this shows it and "
+        "says where it lies:\n\n"
+        f"    ghl-reconcile report {run_id} --pair {shlex.quote(str(pair))}\n"
     )
 
 

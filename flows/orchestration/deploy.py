@@ -94,8 +94,8 @@ def _deploy(one: Planned, pool: str) -> UUID:
         concurrency_limit=ONE,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    found: UUID = deployment.apply(work_pool_name=pool)
-    return found
+    deployment_id: UUID = deployment.apply(work_pool_name=pool)
+    return deployment_id
 
 
 async def _automate(one: Planned, deployment: UUID) -> None:

@@ -35,7 +35,7 @@ from flows.config import Pair, load, require_live  # noqa: E402
 from flows.jobs.full import FULL  # noqa: E402
 from flows.orchestration.artifacts import Watched, called, let_go, rename, tables  # noqa: E402
 from flows.orchestration.ghosts import adopt, shortly  # noqa: E402
-from flows.orchestration.narrative import told  # noqa: E402
+from flows.orchestration.narrative import narrated  # noqa: E402
 from flows.orchestration.sealed import sealed, unsealed  # noqa: E402
 from flows.outcome.tell import Told  # noqa: E402
 from flows.run import Options  # noqa: E402
@@ -56,7 +56,7 @@ def as_task(step: Callable[..., Any], *arguments: Any) -> Any:
     if step.__name__ == "recover":  # the first step of every job
         adopt(arguments[0])
     behind = task(name=step.__name__, cache_policy=NO_CACHE, persist_result=False)(sealed(step))
-    return told(step, arguments, lambda: unsealed(behind, *arguments))
+    return narrated(step, arguments, lambda: unsealed(behind, *arguments))
 
 
 @flow(name="ghl-reconcile", persist_result=False)
@@ -108,25 +108,26 @@ def nightly(
     return ended(run_pair.fn(pair, "nightly", allow, verify, max_minutes, by))
 
 
-def ended(told: Told) -> State[Any]:
+def ended(result: Told) -> State[Any]:
     """How Prefect is told that a flow ended: its state says what is to be known.
 
     Raises RuntimeError where records failed.
     """
-    said = called(told.document["pair"], told.document)
-    if told.exit_code >= 2:
-        raise RuntimeError(f"{said}; see the report of run {told.document['run_id']}")
+    said = called(result.document["pair"], result.document)
+    if result.exit_code >= 2:
+        raise RuntimeError(f"{said}; see the report of run {result.document['run_id']}")
     return Completed(message=said)
 
 
-def publish(pair: Pair, told: Told) -> None:
+def publish(pair: Pair, result: Told) -> None:
     """Publish the report as an artifact of the flow run, and alerts as events.
 
     People's values are masked, as Prefect's database is no place for them.
     """
     key = f"statement-{pair.name.lower().replace('_', '-').replace('.', '-')}"
-    document = masked(told.document)
-    create_markdown_artifact(markdown(document), key=key, description=f"{pair.name}: {told.state}")
+    document = masked(result.document)
+    description = f"{pair.name}: {result.state}"
+    create_markdown_artifact(markdown(document), key=key, description=description)
     for alert in document.get("alerts", ()):
         emit_event(
             event=f"ghl-reconcile.{alert['name']}",
@@ -135,7 +136,7 @@ def publish(pair: Pair, told: Told) -> None:
                 "prefect.resource.name": pair.name,
             },
             payload={
-                "run": told.document["run_id"],
+                "run": result.document["run_id"],
                 "severity": alert["severity"],
                 "what": alert["what"],
             },

@@ -48,15 +48,15 @@ def runner_of(name: Runner, workers: int) -> Any:
         return ThreadPoolTaskRunner(max_workers=workers)
     module, kind = _RUNNERS[name]
     try:
-        made = getattr(importlib.import_module(module), kind)
+        runner = getattr(importlib.import_module(module), kind)
     except ImportError:
         what = f"the {name} task runner is not installed"
         raise ConfigError(
             [Problem("--runner", what, f"install it: {to_install(module)}")]
         ) from None
     if name == "ray":
-        return made(init_kwargs={"num_cpus": workers})
-    return made(cluster_kwargs={"n_workers": workers, "threads_per_worker": 1})
+        return runner(init_kwargs={"num_cpus": workers})
+    return runner(cluster_kwargs={"n_workers": workers, "threads_per_worker": 1})
 
 
 def fleet_on(

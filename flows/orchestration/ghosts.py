@@ -78,13 +78,13 @@ def _dead(run: Run) -> dict[str, str]:
     A migration lives on between its runs.
     """
     before = moment(datetime.fromisoformat(run.clock()) - _LATE)
-    found = {}
+    dead = {}
     for row in runs.runs(run.ledger, limit=_LOOKED):
         known = str(row.summary.get("flow_run") or "")
         over = row.ended_at is None or (row.ended_at < before and row.job != "migrate")
         if known and known != run.course.flow_run and over:
-            found[known] = row.run_id
-    return found
+            dead[known] = row.run_id
+    return dead
 
 
 def _close(dead: dict[str, str]) -> None:

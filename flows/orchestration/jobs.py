@@ -57,9 +57,9 @@ def delta_pair(pair: str, sought: Sought, allow: list[str] | None = None, by: st
     loaded = _live(pair)
     allowed = frozenset(allow or ())
     options = Options("delta", allowed, flags=allowed, by=by)
-    told = run_job(loaded, Delta(sought=sought), Watched(as_task, loaded), options=options)
-    tell(loaded, told)
-    return told
+    result = run_job(loaded, Delta(sought=sought), Watched(as_task, loaded), options=options)
+    tell(loaded, result)
+    return result
 
 
 @flow(name="migrate-pair", persist_result=False, validate_parameters=False, **HOOKS)
@@ -68,7 +68,7 @@ def migrate_pair(pair: str, move: Move, approved: str | None = None, by: str = "
     """A migration of the pair in that file, told to the caller."""
     loaded = _live(pair)
     moved = move_all(loaded, move, Watched(as_task, loaded), approved=approved, by=by)
-    tell(loaded, moved.told)
+    tell(loaded, moved.result)
     create_markdown_artifact(
         markdown(moved.report), key=key_of("cutover", loaded), description=f"{loaded.name}: cutover"
     )
@@ -108,9 +108,9 @@ def audit(pair: str) -> State[Any]:
         pair: path of the pair file, on the worker
     """
     loaded = load(Path(pair))
-    told = run_job(loaded, AUDIT, as_task)
-    tell(loaded, told)
-    return Completed(message=called(loaded.name, told.document))
+    result = run_job(loaded, AUDIT, as_task)
+    tell(loaded, result)
+    return Completed(message=called(loaded.name, result.document))
 
 
 @flow(name="migrate", persist_result=False, **HOOKS)
@@ -145,7 +145,7 @@ def migrate(
             return _declined(loaded, answer)
         approved, by = proposal.plan.digest, answer.by or _SOMEBODY
     moved = migrate_pair.fn(pair, move, approved, by)
-    return ended(moved.told)
+    return ended(moved.result)
 
 
 @flow(name="nightly-approved", persist_result=False, **HOOKS)
@@ -179,9 +179,9 @@ def nightly_approved(
         return _declined(loaded, answer)
     allowed = frozenset(answer.allow)
     options = Options("nightly", allowed, verify, flags=allowed, by=answer.by)
-    told = carry_out(loaded, proposal.plan.digest, options, Watched(as_task, loaded))
-    tell(loaded, told)
-    return ended(told)
+    result = carry_out(loaded, proposal.plan.digest, options, Watched(as_task, loaded))
+    tell(loaded, result)
+    return ended(result)
 
 
 def _asked(pair: Pair, proposal: Proposal, *, hours: float) -> Approval:
@@ -195,8 +195,8 @@ def _asked(pair: Pair, proposal: Proposal, *, hours: float) -> Approval:
         proposal.refusal and f"```\n{proposal.refusal}\n```",
     ]
     create_markdown_artifact("\n\n".join(filter(None, words)), key=key_of("question", pair))
-    asked = Approval.with_initial_data(description=f"Plan {digest}: see the artifacts of this run.")
-    return pause_flow_run(wait_for_input=asked, timeout=int(hours * 3600), poll_interval=5)
+    form = Approval.with_initial_data(description=f"Plan {digest}: see the artifacts of this run.")
+    return pause_flow_run(wait_for_input=form, timeout=int(hours * 3600), poll_interval=5)
 
 
 def _declined(pair: Pair, answer: Approval) -> State[Any]:
@@ -205,12 +205,12 @@ def _declined(pair: Pair, answer: Approval) -> State[Any]:
     return Completed(message=f"{pair.name}: the plan was declined by {by}; nothing was written")
 
 
-def tell(pair: Pair, told: Told) -> None:
+def tell(pair: Pair, result: Told) -> None:
     """The statement, tables and the way to the report, as artifacts without a person's values."""
     shortly(
-        lambda: publish(pair, told),
-        lambda: tables(pair, told),
-        lambda: rename(pair, told),
+        lambda: publish(pair, result),
+        lambda: tables(pair, result),
+        lambda: rename(pair, result),
     )
 
 

@@ -28,7 +28,7 @@ log.addHandler(APILogHandler())
 Step = Callable[..., Any]
 
 
-def told(step: Step, arguments: Sequence[Any], carry_out: Callable[[], Any]) -> Any:
+def narrated(step: Step, arguments: Sequence[Any], carry_out: Callable[[], Any]) -> Any:
     """Carry out a step, and log when it begins and when it ends, or that it failed."""
     words = _words(step, arguments)
     _log(words)
@@ -86,5 +86,5 @@ def _read(run: Run) -> str:
 
 
 def _planned(plan: Plan) -> str:
-    asked = sum(plan.holds.values())
-    return f"{many(plan.writes, 'write')} planned, {many(asked, 'question')}"
+    questions = sum(plan.holds.values())
+    return f"{many(plan.writes, 'write')} planned, {many(questions, 'question')}"

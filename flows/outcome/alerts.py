@@ -49,11 +49,11 @@ def raised(
     The same figures give the same alerts.
     """
     last = [run for run in earlier if run.get("run_id") != now.get("run_id")]
-    found = [*_refused(now), *_failed(now, settings), *_deviations(now, last, settings)]
-    if not found and last and last[0].get("alerts") and now.get("state") == "settled":
+    alerts = [*_refused(now), *_failed(now, settings), *_deviations(now, last, settings)]
+    if not alerts and last and last[0].get("alerts") and now.get("state") == "settled":
         before = ", ".join(sorted(set(last[0]["alerts"])))
-        found.append(Alert(RECOVERED, "info", f"all is well again; the run before had: {before}"))
-    return found
+        alerts.append(Alert(RECOVERED, "info", f"all is well again; the run before had: {before}"))
+    return alerts
 
 
 def _refused(now: Mapping[str, Any]) -> Iterator[Alert]:

@@ -39,8 +39,8 @@ def _answers(run: Run) -> Iterator[Approval]:
     """The answers that the run had before it, by person."""
     if not run.stage.has("decision"):
         return
-    asked = 'SELECT "by", count(*), max("at") FROM decision GROUP BY "by" ORDER BY "by"'
-    for by, count, at in run.stage.rows(asked):
+    query = 'SELECT "by", count(*), max("at") FROM decision GROUP BY "by" ORDER BY "by"'
+    for by, count, at in run.stage.rows(query):
         name = str(by)
         # A rule of the pair file and a flag of this run answer questions, too; the flag is told as
         # one.

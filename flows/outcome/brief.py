@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from flows.outcome.explain import explanation
-from flows.outcome.reasons import Reason, Story, held, label, of_values, value_lines
+from flows.outcome.reasons import Reason, Story, label, of_hold, of_values, value_lines
 from flows.outcome.sought import Ends, Sources
 from flows.outcome.why_not import lines as lines_of
 from flows.outcome.why_not import why_not
@@ -35,32 +35,32 @@ class Brief:
         return {"brief": list(self.lines), "values": values, "pages": self.pages}
 
 
-def brief(asked: Sources, entity: Entity, ends: Ends, field: str | None = None) -> Brief:
+def brief(sources: Sources, entity: Entity, ends: Ends, field: str | None = None) -> Brief:
     """What is known of a record, with the reason for each value, or for that of `field`."""
-    if ends.link_id is None or entity not in asked.mapping:
-        return _alone(asked, entity, ends)
-    mapped = asked.mapping[entity]
-    story = explanation(asked.ledger, entity.value, ends.any, None, evidence=asked.evidence)
-    found = of_values(asked, mapped, ends, story)
-    reasons = [each for each in found if field in (None, *each.fields)]
+    if ends.link_id is None or entity not in sources.mapping:
+        return _alone(sources, entity, ends)
+    mapped = sources.mapping[entity]
+    story = explanation(sources.ledger, entity.value, ends.any, None, evidence=sources.evidence)
+    every = of_values(sources, mapped, ends, story)
+    reasons = [each for each in every if field in (None, *each.fields)]
     open_ones = [hold for hold in story["holds"] if hold["open"] and not hold.get("field")]
-    pages = _pages(asked, entity, ends, reasons)
+    pages = _pages(sources, entity, ends, reasons)
     said = [
         _head(mapped, ends, story),
-        *(_asked(held(hold)) for hold in open_ones),
+        *(_asked(of_hold(hold)) for hold in open_ones),
         *value_lines(reasons),
         *_page_lines(pages),
     ]
     return Brief(tuple(said), tuple(reasons), pages)
 
 
-def _alone(asked: Sources, entity: Entity, ends: Ends) -> Brief:
+def _alone(sources: Sources, entity: Entity, ends: Ends) -> Brief:
     """Of a record without a counterpart, why it has none."""
     said = [f"{ends.words}: not linked to a record on the other side."]
-    if entity in asked.mapping:
-        for finding in why_not(asked, entity, ends.any):
+    if entity in sources.mapping:
+        for finding in why_not(sources, entity, ends.any):
             said += lines_of(finding)[1:] if finding.ends == ends else []
-    pages = _pages(asked, entity, ends, [])
+    pages = _pages(sources, entity, ends, [])
     return Brief((*said, *_page_lines(pages)), (), pages)
 
 
@@ -75,19 +75,19 @@ def _asked(reason: Reason) -> str:
     return f"In question: {reason.says} → {reason.remedy}"
 
 
-def _pages(asked: Sources, entity: Entity, ends: Ends, reasons: list[Reason]) -> dict[str, str]:
+def _pages(sources: Sources, entity: Entity, ends: Ends, reasons: list[Reason]) -> dict[str, str]:
     """Where to look: the record on either side, and the report of the last run that it names."""
-    found = {}
+    pages = {}
     for side in Side:
         key = ends.key(side)
-        own = asked.links.page(entity, side, key) if key and entity is OWNER else None
+        own = sources.links.page(entity, side, key) if key and entity is OWNER else None
         if own is not None:
-            found[side.value] = own
+            pages[side.value] = own
     named = [reason.run_id for reason in reasons if reason.run_id]
-    newest = [row.run_id for row in asked.rows()]
+    newest = [row.run_id for row in sources.rows()]
     runs = sorted({run for run in named if run in newest}, key=newest.index) or newest
-    report = next((place for run in runs if (place := asked.place(run))), None)
-    return found | ({"report": report} if report else {})
+    report = next((place for run in runs if (place := sources.place(run))), None)
+    return pages | ({"report": report} if report else {})
 
 
 _WHAT = {"app": "In the app", "ghl": "In GHL", "report": "Report"}

@@ -65,7 +65,7 @@ class Cutover:
         return not self.planned and not self.residuals and self.clean
 
 
-def cutover(run: Run, told: Told) -> Cutover:
+def cutover(run: Run, result: Told) -> Cutover:
     """Count a migration as it stands after this leg, and write the report beside the leg's own."""
     created, legs = _created(run.ledger)
     report = Cutover(
@@ -75,7 +75,7 @@ def cutover(run: Run, told: Told) -> Cutover:
         planned=run.course.plan.writes if run.course.plan else 0,
         done=run.journal.summary().get(Status.DONE, 0),
         residuals=len(run.course.residuals),
-        clean=bool(told.document["statement"]["clean"]),
+        clean=bool(result.document["statement"]["clean"]),
         legs=tuple(legs),
     )
     paths = {kind: run.folder / f"cutover.{kind}" for kind in ("json", "md", "html")}
@@ -131,11 +131,11 @@ def _count(run: Run, entity: Entity, created: Counter[tuple[Entity, Side]]) -> C
 def _rows(run: Run, entity: Entity, side: Side) -> int:
     """Records on a side: those that were read, and those that this leg made."""
     read = run.stage.count(f"SELECT count(*) FROM raw_{entity}_{side} WHERE NOT deleted")
-    made = sum(
+    created = sum(
         o.entity is entity and o.side is side and _made(o, outcome)
         for o, outcome in run.journal.entries()
     )
-    return read + made
+    return read + created
 
 
 def markdown(report: Cutover) -> str:
@@ -148,11 +148,13 @@ def headline(report: Cutover) -> str:
     sides = {
         side: sum(count.created.get(side.value, 0) for count in report.counts) for side in Side
     }
-    made = [
-        f"{counted(made, 'record')} created in {side.label}" for side, made in sides.items() if made
+    creations = [
+        f"{counted(number, 'record')} created in {side.label}"
+        for side, number in sides.items()
+        if number
     ]
     linked = sum(sum(count.matched.values()) for count in report.counts)
-    parts = [*made, *([f"{counted(linked, 'record')} linked"] if linked else [])]
+    parts = [*creations, *([f"{counted(linked, 'record')} linked"] if linked else [])]
     state = "Migration complete" if report.complete else "The migration goes on"
     return (
         f"{state}: {', '.join(parts) or 'nothing to move'}, in {counted(len(report.legs), 'run')}"
@@ -176,8 +178,8 @@ def _lines(report: Cutover) -> Iterator[str]:
     yield "| | in the app | in GHL | linked | created in the app | created in GHL | held |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
     for count in report.counts:
-        made = (count.created.get("app", 0), count.created.get("ghl", 0))
-        figures = (count.app, count.ghl, count.linked, *made, count.held)
+        created = (count.created.get("app", 0), count.created.get("ghl", 0))
+        figures = (count.app, count.ghl, count.linked, *created, count.held)
         yield (
             f"| {Entity(count.entity).plural} | "
             + " | ".join(f"{figure:,}" for figure in figures)

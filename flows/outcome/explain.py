@@ -34,8 +34,8 @@ def explanation(
     if entity not in RECORDS:
         raise _unknown("kind of record", entity, [each.value for each in RECORDS])
     link = _link(ledger, entity, key)
-    writes, asked = _writes(ledger, entity, key, link), _asked(ledger, entity, key, link)
-    if link is None and not writes and not asked:
+    writes, holds = _writes(ledger, entity, key, link), _asked(ledger, entity, key, link)
+    if link is None and not writes and not holds:
         raise StateError(
             f"nothing is known of {entity} {key}",
             remedy=(
@@ -46,21 +46,21 @@ def explanation(
         )
     if field is not None:
         known = evidence.fields(ledger, entity) if evidence is not None else ()
-        _require(field, known, link, writes, asked)
+        _require(field, known, link, writes, holds)
         writes = [write for write in writes if field in write["changed"]]
-        asked = [hold for hold in asked if _field_of(hold) in (None, field)]
+        holds = [hold for hold in holds if _field_of(hold) in (None, field)]
     if evidence is not None:
         writes = [{**write, "situation": evidence.of(entity, write)} for write in writes]
-    told: dict[str, Any] = {
+    story: dict[str, Any] = {
         "entity": entity,
         "key": key,
         "link": link,
         "writes": writes,
-        "holds": asked,
+        "holds": holds,
     }
-    told["write_lines"] = [_of_write(write) for write in writes]
-    told["lines"] = [*_of_link(link, field), *told["write_lines"], *map(_of_hold, asked)]
-    return told
+    story["write_lines"] = [_of_write(write) for write in writes]
+    story["lines"] = [*_of_link(link, field), *story["write_lines"], *map(_of_hold, holds)]
+    return story
 
 
 def _unknown(what: str, word: str, known: Collection[str]) -> StateError:
@@ -74,17 +74,17 @@ def _require(
     mapped: Collection[str],
     link: dict[str, Any] | None,
     writes: list[dict[str, Any]],
-    asked: list[dict[str, Any]],
+    holds: list[dict[str, Any]],
 ) -> None:
     """Raise StateError for a field that nothing names.
 
     Neither the newest archive nor the record's story does. It is never raised without an archive.
     """
-    told = {name for cells in (link["last_shown"].values() if link else ()) for name in cells}
-    told |= {name for write in writes for name in write["changed"]} | {
-        _field_of(hold) or "" for hold in asked
+    names = {name for cells in (link["last_shown"].values() if link else ()) for name in cells}
+    names |= {name for write in writes for name in write["changed"]} | {
+        _field_of(hold) or "" for hold in holds
     }
-    if mapped and field not in (*mapped, *told):
+    if mapped and field not in (*mapped, *names):
         raise _unknown("field", field, mapped)
 
 
@@ -108,9 +108,9 @@ def _link(ledger: Ledger, entity: str, key: str) -> dict[str, Any] | None:
         row = connection.execute(query.limit(1)).mappings().one_or_none()
     if row is None:
         return None
-    kept = ("link_id", "app_key", "ghl_key", "how", "since_run")
+    columns = ("link_id", "app_key", "ghl_key", "how", "since_run")
     cells = {side: json.loads(row[f"{side}_cells"]) for side in ("app", "ghl")}
-    return {**{name: row[name] for name in kept}, "last_shown": cells}
+    return {**{name: row[name] for name in columns}, "last_shown": cells}
 
 
 def _writes(
@@ -136,15 +136,15 @@ def _writes(
     query = query.where(
         sa.or_(*(cell.contains(word, autoescape=True) for cell in cells for word in words))
     )
-    found = []
+    matches = []
     with ledger.engine.connect() as connection:
         for row in connection.execute(query):
             operation, outcome = json.loads(row.operation), json.loads(row.outcome or "{}")
             ends = {operation.get("key"), operation.get("source_key"), outcome.get("key")}
             same = Entity(operation["entity"]).record == entity
             if same and (key in ends or (link and operation["link_id"] == link["link_id"])):
-                found.append(_write(row, operation, outcome))
-    return found
+                matches.append(_write(row, operation, outcome))
+    return matches
 
 
 def _write(row: Any, operation: dict[str, Any], outcome: dict[str, Any]) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def _asked(
     ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
     subjects = {key, link["link_id"] if link else key}
-    found = []
+    holds = []
     for row in ledger.holds(only_open=False):
         body = json.loads(row.body)
         same = body["entity"] == entity and (
@@ -181,8 +181,8 @@ def _asked(
         )
         if same:
             decided = {"decision": row.decision, "decided_by": row.decided_by, "reason": row.reason}
-            found.append({**body, "first_seen": row.first_seen, "open": row.open, **decided})
-    return found
+            holds.append({**body, "first_seen": row.first_seen, "open": row.open, **decided})
+    return holds
 
 
 def _of_link(link: dict[str, Any] | None, field: str | None) -> list[str]:
@@ -207,11 +207,12 @@ def _of_write(write: dict[str, Any]) -> str:
     )
     ended = write["status"] + (f" {write['code']} {write['detail']}" if write["code"] else "")
     trace = f", trace {write['trace_id']}" if write["trace_id"] else ""
-    told = (
+    headline = (
         f"{write['at']} run {write['run_id']}: {write['kind']} in {where} [{ended}{trace}] "
         f"{changed} — {write['because']}"
     )
-    return "\n".join([told, *(f"    {_of_situation(each)}" for each in write.get("situation", ()))])
+    situation = (f"    {_of_situation(each)}" for each in write.get("situation", ()))
+    return "\n".join([headline, *situation])
 
 
 def _of_change(kind: str, name: str, before: str | None, after: str | None) -> str:

@@ -31,7 +31,7 @@ class Health:
     reasons: tuple[str, ...]
 
     @property
-    def told(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         """The same for machines."""
         return asdict(self)
 
@@ -57,21 +57,22 @@ def health(rows: Sequence[RunRow], *, at: str, max_age: timedelta) -> Health:
         "the last run": whole,
         "the last delta": carried[0] if carried[0] is not whole else None,
     }
-    found = [
+    troubles = [
         (row, said)
         for name, row in named.items()
         if row
         for said in _troubles(row, name, at, max_age)
     ]
     if whole is None and _age(rows[-1], at) > max_age:
-        found.append(
+        troubles.append(
             (
                 carried[0],
                 f"only deltas began in the last {_hours(_age(rows[-1], at))} hours, no whole run",
             )
         )
-    judged = found[0][0] if found else carried[0]
-    return Health(well=not found, run_id=judged.run_id, reasons=tuple(said for _, said in found))
+    judged = troubles[0][0] if troubles else carried[0]
+    reasons = tuple(said for _, said in troubles)
+    return Health(well=not troubles, run_id=judged.run_id, reasons=reasons)
 
 
 def _carries(row: RunRow) -> bool:

@@ -55,7 +55,9 @@ class Links:
         return self.page(entity, record.side, record.key, under=record.under)
 
     def page(self, entity: str, side: Side, key: str, *, under: str | None = None) -> str | None:
-        """The page of a record by its key; of what hangs on a contact, of the one that `under` says.
+        """The page of a record by its key.
+
+        Of what hangs on a contact, it is the page of the contact that `under` says.
 
         None where its side has no such page, as of a company.
         """

@@ -36,11 +36,11 @@ class Gauge:
 def gauges(whole: Mapping[str, Any], exit_code: int) -> list[Gauge]:
     """The figures of a report; what a run does not have, as a refused one's values, is left out."""
     pair = {"pair": whole["pair"], "job": whole["job"]}
-    found = [
+    figures = [
         Gauge(name, what, tuple(({**pair, **labels}, float(value)) for labels, value in samples))
         for name, what, samples in _all(whole, exit_code)
     ]
-    return [gauge for gauge in found if gauge.samples]
+    return [gauge for gauge in figures if gauge.samples]
 
 
 Sample = tuple[dict[str, str], float]
@@ -125,10 +125,10 @@ def _notes(whole: Mapping[str, Any]) -> list[Sample]:
     return [({}, datetime.fromisoformat(oldest).timestamp())] if oldest else []
 
 
-def text(found: Iterable[Gauge]) -> str:
+def text(figures: Iterable[Gauge]) -> str:
     """The figures in Prometheus' text format, version 0.0.4."""
     lines = []
-    for gauge in found:
+    for gauge in figures:
         lines.append(f"# HELP {PREFIX}{gauge.name} {gauge.what}")
         lines.append(f"# TYPE {PREFIX}{gauge.name} gauge")
         lines += [f"{PREFIX}{gauge.name}{_braced(at)} {value:.17g}" for at, value in gauge.samples]
@@ -148,19 +148,19 @@ def path_of(path: Path, job: str) -> Path:
     return path.with_stem(f"{path.stem}-delta") if job == DELTA else path
 
 
-def write(found: Iterable[Gauge], path: Path) -> None:
+def write(figures: Iterable[Gauge], path: Path) -> None:
     """Put the file in place whole: a collector never reads half of it.
 
     Others may read it, as a collector runs as another user.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text(found), encoding="utf-8")
+    beside.write_text(text(figures), encoding="utf-8")
     beside.chmod(0o644)
     beside.replace(path)
 
 
-def publish(found: Iterable[Gauge]) -> None:
+def publish(figures: Iterable[Gauge]) -> None:
     """Set the same as gauges of OpenTelemetry, where its SDK was set up for this process.
 
     `opentelemetry-instrument ghl-reconcile run …` does that.
@@ -170,7 +170,7 @@ def publish(found: Iterable[Gauge]) -> None:
     from opentelemetry import metrics
 
     meter = metrics.get_meter("ghl-reconcile")
-    for gauge in found:
+    for gauge in figures:
         instrument = meter.create_gauge(f"{PREFIX}{gauge.name}", description=gauge.what)
         for labels, value in gauge.samples:
             instrument.set(value, dict(labels))
@@ -178,12 +178,12 @@ def publish(found: Iterable[Gauge]) -> None:
 
 def tell(whole: Mapping[str, Any], exit_code: int, path: Path | None) -> None:
     """Give a run's figures to both. What keeps them from being written changes no run."""
-    found = gauges(whole, exit_code)
-    publish(found)
+    figures = gauges(whole, exit_code)
+    publish(figures)
     if path is None:
         return
     try:
-        write(found, path_of(path, str(whole["job"])))
+        write(figures, path_of(path, str(whole["job"])))
     except OSError as error:
         why = error.strerror or type(error).__name__
         log.warning("the metrics were not written", extra={"pair": whole["pair"], "why": why})

@@ -81,8 +81,8 @@ class Evidence:
             "item) OR field <> ? AND winner <> ?) ORDER BY field, item"
         )
         values = [write["link_id"], _items(write), TAGS, write["side"]]
-        found = archived.sql.execute(query, values).fetchall()
-        return [dict(zip(_SITUATION, row, strict=True)) for row in found]
+        rows = archived.sql.execute(query, values).fetchall()
+        return [dict(zip(_SITUATION, row, strict=True)) for row in rows]
 
 
 def _items(write: Mapping[str, Any]) -> list[str]:
@@ -114,32 +114,33 @@ def values_at(
     mapping: PairMapping,
     *,
     entity: Entity,
-    told: Mapping[str, Any],
+    story: Mapping[str, Any],
     at: str,
 ) -> dict[str, Any]:
     """What each side held of a record at a moment.
 
     As the last run before it read it, and as we wrote it since.
 
-    `told` is the record's explanation. A side says `seen_at` and `seen_in`; `values` is None where
+    `story` is the record's explanation. A side says `seen_at` and `seen_in`; `values` is None where
     it was not there, or where no archive of that time is left. What somebody changed after the last
     run before the moment, nobody can know.
     """
     rows = [row for row in runs.runs(ledger, limit=100_000) if row.started_at <= at]
-    writes = [write for write in told["writes"] if write["at"] and write["at"] <= at]
+    writes = [write for write in story["writes"] if write["at"] and write["at"] <= at]
     return {
         side.value: _side_at(
-            evidence, mapping, entity, side, keys=_keys(told, side), rows=rows, writes=writes
+            evidence, mapping, entity, side, keys=_keys(story, side), rows=rows, writes=writes
         )
         for side in Side
     }
 
 
-def _keys(told: Mapping[str, Any], side: Side) -> list[str]:
+def _keys(story: Mapping[str, Any], side: Side) -> list[str]:
     """Every key that the record has, or had, on a side."""
-    link = told["link"] or {}
-    made = [write["key"] for write in told["writes"] if write["side"] == side.value]
-    return [str(key) for key in dict.fromkeys([link.get(f"{side}_key"), *made, told["key"]]) if key]
+    link = story["link"] or {}
+    own = [write["key"] for write in story["writes"] if write["side"] == side.value]
+    keys = dict.fromkeys([link.get(f"{side}_key"), *own, story["key"]])
+    return [str(key) for key in keys if key]
 
 
 def _side_at(
@@ -152,14 +153,14 @@ def _side_at(
     rows: Sequence[runs.RunRow],
     writes: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {"key": None, "seen_in": None, "seen_at": None, "values": None}
+    state: dict[str, Any] = {"key": None, "seen_in": None, "seen_at": None, "values": None}
     cells: dict[str, Cell] | None = None
     for row in rows:
         archived = evidence.archive(row.run_id)
         snapshot = archived.snapshot(entity, side) if archived else None
         if archived is None or snapshot is None:
             continue
-        kept = next(
+        record = next(
             (
                 one
                 for key in keys
@@ -167,22 +168,22 @@ def _side_at(
             ),
             None,
         )
-        if kept is None and (snapshot.partial or not snapshot.complete):
+        if record is None and (snapshot.partial or not snapshot.complete):
             continue
-        found |= {
+        state |= {
             "seen_in": row.run_id,
             "seen_at": snapshot.taken_at,
-            "key": kept.key if kept else None,
+            "key": record.key if record else None,
         }
-        cells = kept.cells(mapping[entity], side) if kept else None
+        cells = record.cells(mapping[entity], side) if record else None
         break
-    for write in _since(writes, side, found["seen_at"]):
-        found["key"] = write["key"] or found["key"]
+    for write in _since(writes, side, state["seen_at"]):
+        state["key"] = write["key"] or state["key"]
         cells = _written(cells, write)
-        found |= {"written_in": write["run_id"], "written_at": write["at"]}
+        state |= {"written_in": write["run_id"], "written_at": write["at"]}
     if cells is not None:
-        found["values"] = {name: cell for name, cell in cells.items() if cell is not None}
-    return found
+        state["values"] = {name: cell for name, cell in cells.items() if cell is not None}
+    return state
 
 
 def _since(
@@ -205,16 +206,16 @@ def _written(cells: dict[str, Cell] | None, write: Mapping[str, Any]) -> dict[st
         there, named = set(json.loads((cells or {}).get(TAGS) or "[]")), set(_items(write))
         tags = sorted(there | named if write["kind"] == "add_tags" else there - named)
         return {**(cells or {}), TAGS: line(tags) if tags else None}
-    told = write["stored"] or {}
+    stored = write["stored"] or {}
     if write["kind"] == "create":
-        return {**after, **told}
-    return {**(cells or {}), **after, **{name: told[name] for name in after if name in told}}
+        return {**after, **stored}
+    return {**(cells or {}), **after, **{name: stored[name] for name in after if name in stored}}
 
 
-def lines_at(found: Mapping[str, Any], at: str, field: str | None) -> list[str]:
+def lines_at(states: Mapping[str, Any], at: str, field: str | None) -> list[str]:
     """The values at a moment in sentences."""
     lines = [f"At {at}:"]
-    for side, each in found.items():
+    for side, each in states.items():
         where = "the app" if side == "app" else "GHL"
         if each["seen_in"] is None and "written_in" not in each:
             lines.append(f"  {where}: no archive of that time is left")

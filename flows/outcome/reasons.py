@@ -54,12 +54,12 @@ class Reason:
 WELL = frozenset(("same", "blank", "written", "edited", "by_rule"))
 
 
-def of_values(asked: Sources, mapped: EntityMap, ends: Ends, story: Story) -> list[Reason]:
+def of_values(sources: Sources, mapped: EntityMap, ends: Ends, story: Story) -> list[Reason]:
     """For each mapped field of a linked record, in order, why its value is what it is."""
     known = _Known(
         story,
-        differences=_differences(asked.ledger, mapped.entity.value, str(ends.link_id)),
-        listed=_listed(asked, mapped, ends, story["writes"]),
+        differences=_differences(sources.ledger, mapped.entity.value, str(ends.link_id)),
+        listed=_listed(sources, mapped, ends, story["writes"]),
     )
     return [known.reason(field) for field in mapped.fields]
 
@@ -77,15 +77,15 @@ class _Known:
 
     def reason(self, field: Field) -> Reason:
         """Why one value is what it is: what keeps it apart before what made it so."""
-        found = (
+        reason = (
             self._asked(field.name)
             or self._differs(field.name)
             or self._failed(field.name)
             or self._told(field.name)
             or self._made(field)
         )
-        both = found.values or (self._cells(field.name),)
-        return replace(found, fields=(field.name,), values=both)
+        both = reason.values or (self._cells(field.name),)
+        return replace(reason, fields=(field.name,), values=both)
 
     def _cells(self, name: str) -> Both:
         shown = self.story["link"]["last_shown"]
@@ -95,7 +95,7 @@ class _Known:
         """An open question about the field."""
         for hold in self.story["holds"]:
             if hold["open"] and (hold.get("field") or "").partition(": ")[0] == name:
-                return held(hold)
+                return of_hold(hold)
         return None
 
     def _differs(self, name: str) -> Reason | None:
@@ -170,7 +170,7 @@ _REMEDIES = {
 }
 
 
-def held(hold: Mapping[str, Any]) -> Reason:
+def of_hold(hold: Mapping[str, Any]) -> Reason:
     """A question that is open; of one that was answered, the answer waits for the next run."""
     fields = tuple(filter(None, [(hold.get("field") or "").partition(": ")[0]]))
     shown = hold.get("values") or {}
@@ -250,7 +250,7 @@ def _differences(ledger: Ledger, entity: str, link_id: str) -> list[dict[str, An
 
 
 def _listed(
-    asked: Sources, mapped: EntityMap, ends: Ends, writes: Iterable[Mapping[str, Any]]
+    sources: Sources, mapped: EntityMap, ends: Ends, writes: Iterable[Mapping[str, Any]]
 ) -> dict[str, tuple[str, Mapping[str, Any]]]:
     """What the report says of the record's values that are not equal, with its run, by field.
 
@@ -259,12 +259,12 @@ def _listed(
     seen = [
         last
         for side in Side
-        if (key := ends.key(side)) and (last := last_seen(asked, mapped.entity, side, key))
+        if (key := ends.key(side)) and (last := last_seen(sources, mapped.entity, side, key))
     ]
     if not seen:
         return {}
     row = max((each.run for each in seen), key=lambda run: run.started_at)
-    report = asked.report(row.run_id) or {}
+    report = sources.report(row.run_id) or {}
     ended = str(report.get("ended_at") or row.ended_at or "")
     since = {
         name
@@ -272,15 +272,15 @@ def _listed(
         if write["status"] == Status.DONE and str(write["at"] or "") > ended
         for name in write["changed"]
     }
-    found: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    listed: dict[str, tuple[str, Mapping[str, Any]]] = {}
     for each in report.get("values", {}).get("listed", ()):
         same = each["entity"] == mapped.entity and _is(each, ends)
         if same and each["class"] not in ("equal", "carried"):
             name = each["field"]
             for field in [name] if name else [one.name for one in mapped.fields]:
                 if field not in since:
-                    found.setdefault(field, (row.run_id, each))
-    return found
+                    listed.setdefault(field, (row.run_id, each))
+    return listed
 
 
 def _is(row: Mapping[str, Any], ends: Ends) -> bool:

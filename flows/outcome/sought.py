@@ -55,8 +55,8 @@ class Sources:
         """The runs that are looked into, newest first."""
         newest = runs.runs(self.ledger, limit=_NEWEST)
         whole = runs.runs(self.ledger, limit=_WHOLE, deltas=False)
-        found = {row.run_id: row for row in (*newest, *whole)}
-        return sorted(found.values(), key=lambda row: (row.started_at, row.run_id), reverse=True)
+        by_id = {row.run_id: row for row in (*newest, *whole)}
+        return sorted(by_id.values(), key=lambda row: (row.started_at, row.run_id), reverse=True)
 
     def archives(self) -> Iterator[tuple[RunRow, Archived]]:
         """Their archives, where they are still there, newest first."""
@@ -116,17 +116,17 @@ class Ends:
         return self.app or self.ghl or ""
 
 
-def find(asked: Sources, entity: Entity, name: str) -> list[Ends]:
+def find(sources: Sources, entity: Entity, name: str) -> list[Ends]:
     """The records of a kind that `name` means: a key of either side, or a contact's email.
 
     Two that are linked are one. None where neither the ledger nor an archive that is still there
     knows such a record.
     """
-    keys = [*_of_ledger(asked.ledger, entity, name), *_of_archives(asked, entity, name)]
-    found: dict[Ends, None] = {}
+    keys = [*_of_ledger(sources.ledger, entity, name), *_of_archives(sources, entity, name)]
+    records: dict[Ends, None] = {}
     for side, key in dict.fromkeys(keys):
-        found.setdefault(_ends(asked.ledger, entity, side, key))
-    return list(found)
+        records.setdefault(_ends(sources.ledger, entity, side, key))
+    return list(records)
 
 
 def _of_ledger(ledger: Ledger, entity: Entity, name: str) -> Iterator[tuple[Side, str]]:
@@ -139,10 +139,10 @@ def _of_ledger(ledger: Ledger, entity: Entity, name: str) -> Iterator[tuple[Side
             yield side, name
 
 
-def _of_archives(asked: Sources, entity: Entity, name: str) -> Iterator[tuple[Side, str]]:
+def _of_archives(sources: Sources, entity: Entity, name: str) -> Iterator[tuple[Side, str]]:
     """The records of that name as a side last showed them."""
     for side in Side:
-        for _, archived in asked.archives():
+        for _, archived in sources.archives():
             keys = archived.named(entity, side, name, anywhere=entity is OWNER and "@" in name)
             yield from ((side, key) for key in keys)
             snapshot = archived.snapshot(entity, side)
@@ -188,19 +188,19 @@ class Seen:
         return self.snapshot.complete and not self.snapshot.partial
 
 
-def last_seen(asked: Sources, entity: Entity, side: Side, key: str) -> Seen | None:
+def last_seen(sources: Sources, entity: Entity, side: Side, key: str) -> Seen | None:
     """What was last seen of a record on a side; None where no archive tells.
 
     One that did not read far enough is taken only where no earlier one did.
     """
     short: Seen | None = None
-    for row, archived in asked.archives():
+    for row, archived in sources.archives():
         snapshot = archived.snapshot(entity, side)
         if snapshot is None:
             continue
-        found = archived.records(entity, side, column="key", equals=key)
+        matches = archived.records(entity, side, column="key", equals=key)
         deleted = archived.marked(entity, side, key)
-        seen = Seen(row, archived, snapshot, next(found, None), deleted)
+        seen = Seen(row, archived, snapshot, next(matches, None), deleted)
         if seen.record is not None or deleted or seen.whole:
             return seen
         short = short or seen

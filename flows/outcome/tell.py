@@ -153,21 +153,21 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     imprints.take(run.ledger, run.folder, stage=waits)
     keep(run.pair, run.folder, stage=waits)
     code = max(exit_code(state, whole), alerts.exit_code(alerted.raised), 2 * run.course.fault)
-    told = Told(code, state, whole, paths)
+    result = Told(code, state, whole, paths)
     settled = None if state == "settled" else state
     # When the report says that it ended, so that `history` tells of the same time.
     ended_at = str(whole["ended_at"])
     brief["exit_code"] = code
     runs.remember(run.ledger, run.run_id, state=settled, summary=brief, at=ended_at)
-    _tell_outside(run, told, alerted)
+    _tell_outside(run, result, alerted)
     CURRENT.end()
-    return told
+    return result
 
 
 def tell_refused(run: Run, refusal: Refused, *, write: Write = reconciled) -> None:
     """The same of a run that a limit stopped; the refusal says where its report lies."""
-    told = tell(run, "refused", refusal=str(refusal), write=write)
-    refusal.add_note(f"{errors.REPORT}{told.paths['html']}")
+    result = tell(run, "refused", refusal=str(refusal), write=write)
+    refusal.add_note(f"{errors.REPORT}{result.paths['html']}")
 
 
 def tell_failure(run: Run, error: Exception) -> Told:
@@ -190,9 +190,9 @@ def tell_failure(run: Run, error: Exception) -> Told:
     keep(run.pair, run.folder)
     brief["exit_code"] = 3
     runs.remember(run.ledger, run.run_id, state=state, summary=brief, at=str(whole["ended_at"]))
-    told = Told(3, state, whole, paths)
-    _tell_outside(run, told, alerted)
-    return told
+    result = Told(3, state, whole, paths)
+    _tell_outside(run, result, alerted)
+    return result
 
 
 def _alerted(run: Run, whole: dict[str, Any]) -> tuple[dict[str, Any], Alerted]:
@@ -218,14 +218,14 @@ def _alerted(run: Run, whole: dict[str, Any]) -> tuple[dict[str, Any], Alerted]:
     return brief, Alerted(raised, earlier[0] if earlier else None)
 
 
-def _tell_outside(run: Run, told: Told, alerted: Alerted) -> None:
+def _tell_outside(run: Run, result: Told, alerted: Alerted) -> None:
     """Tell monitors and people, once everything else of the run is done and kept.
 
     What a person starts to look at something tells nobody.
     """
     if run.options.job not in CARRYING:
         return
-    metrics.tell(told.document, told.exit_code, run.pair.metrics)
+    metrics.tell(result.document, result.exit_code, run.pair.metrics)
     if not run.pair.alerts.notify:
         return
     digested = runs.last_noting(run.ledger, notify.DIGESTED)

@@ -24,13 +24,13 @@ NOTES = "undo.json"
 """Beside the plan: which run it takes back, what stays, and what nothing brings back."""
 
 
-def keep_notes(folder: Path, made: Undo) -> None:
+def keep_notes(folder: Path, undo: Undo) -> None:
     """Write them beside the plan."""
     left = [
-        {**asdict(each), "entity": each.entity.value, "side": each.side.value} for each in made.left
+        {**asdict(each), "entity": each.entity.value, "side": each.side.value} for each in undo.left
     ]
     text = json.dumps(
-        {"of": made.run_id, "left": left, "lost": made.lost}, ensure_ascii=False, indent=1
+        {"of": undo.run_id, "left": left, "lost": undo.lost}, ensure_ascii=False, indent=1
     )
     (folder / NOTES).write_text(text + "\n", encoding="utf-8")
 

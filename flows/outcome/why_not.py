@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flows.outcome.explain import explanation
-from flows.outcome.reasons import AT_SOURCE, Reason, held, of_values
+from flows.outcome.reasons import AT_SOURCE, Reason, of_hold, of_values
 from flows.outcome.sought import Ends, Seen, Sources, find, last_seen
 from reconcile.entities import OWNER
 from reconcile.errors import StateError
@@ -34,21 +34,21 @@ class Finding:
     seen: tuple[tuple[Side, str, str], ...]
 
 
-def why_not(asked: Sources, entity: Entity, name: str, field: str | None = None) -> list[Finding]:
+def why_not(sources: Sources, entity: Entity, name: str, field: str | None = None) -> list[Finding]:
     """Why what `name` means (a key of either side, a contact's email) does not sync.
 
-    A finding for each record that it may mean: more than one may have an email. `field` asks for one
-    value alone. Raises StateError for a kind that the pair does not map, and for a field that it
-    does not.
+    A finding for each record that it may mean: more than one may have an email. `field` asks for
+    one value alone. Raises StateError for a kind that the pair does not map, and for a field that
+    it does not.
     """
-    if entity not in asked.mapping:
-        kinds = ", ".join(each.entity.value for each in asked.mapping.entities)
+    if entity not in sources.mapping:
+        kinds = ", ".join(each.entity.value for each in sources.mapping.entities)
         raise StateError(
             f"the pair file maps no {entity.plural}: none is read or written",
             remedy=f"mapped are {kinds}; add [{entity}.fields] to have them carried",
             code="NO_RECORD",
         )
-    mapped = asked.mapping[entity]
+    mapped = sources.mapping[entity]
     known = [each.name for each in mapped.fields]
     if field is not None and field not in known:
         raise StateError(
@@ -56,28 +56,28 @@ def why_not(asked: Sources, entity: Entity, name: str, field: str | None = None)
             remedy=f"mapped are {', '.join(known)}; add a line for it to [{entity}.fields]",
             code="NO_RECORD",
         )
-    found = find(asked, entity, name)
-    if not found:
-        return [Finding(entity, Ends(None, None), tuple(_nowhere(asked, mapped, name)), ())]
-    return [_finding(asked, mapped, ends, field) for ends in found]
+    records = find(sources, entity, name)
+    if not records:
+        return [Finding(entity, Ends(None, None), tuple(_nowhere(sources, mapped, name)), ())]
+    return [_finding(sources, mapped, ends, field) for ends in records]
 
 
-def _finding(asked: Sources, mapped: EntityMap, ends: Ends, field: str | None) -> Finding:
+def _finding(sources: Sources, mapped: EntityMap, ends: Ends, field: str | None) -> Finding:
     seen = {
         side: last
         for side in Side
-        if (key := ends.key(side)) and (last := last_seen(asked, mapped.entity, side, key))
+        if (key := ends.key(side)) and (last := last_seen(sources, mapped.entity, side, key))
     }
     if ends.link_id is None:
-        reasons = list(_single(asked, mapped, ends, seen)) or [_UNEXPLAINED]
+        reasons = list(_single(sources, mapped, ends, seen)) or [_UNEXPLAINED]
     else:
-        reasons = list(_linked(asked, mapped, ends))
+        reasons = list(_linked(sources, mapped, ends))
     if field is not None:
         reasons = [each for each in reasons if not each.fields or field in each.fields]
     if not ends.link_id or any(not each.well for each in reasons):
-        reasons += _of_the_run(asked)
-    told = tuple((side, last.run.run_id, last.snapshot.taken_at) for side, last in seen.items())
-    return Finding(mapped.entity, ends, tuple(dict.fromkeys(reasons)), told)
+        reasons += _of_the_run(sources)
+    read = tuple((side, last.run.run_id, last.snapshot.taken_at) for side, last in seen.items())
+    return Finding(mapped.entity, ends, tuple(dict.fromkeys(reasons)), read)
 
 
 _UNEXPLAINED = Reason(
@@ -89,11 +89,12 @@ _UNEXPLAINED = Reason(
 # a linked record ----------------------------------------------------------------------------------
 
 
-def _linked(asked: Sources, mapped: EntityMap, ends: Ends) -> Iterator[Reason]:
-    story = explanation(asked.ledger, mapped.entity.value, ends.any, None, evidence=asked.evidence)
-    yield from (held(hold) for hold in story["holds"] if hold["open"] and not hold.get("field"))
-    yield from _missing(asked, mapped, ends)
-    yield from (each for each in of_values(asked, mapped, ends, story) if _matters(each))
+def _linked(sources: Sources, mapped: EntityMap, ends: Ends) -> Iterator[Reason]:
+    ledger, evidence = sources.ledger, sources.evidence
+    story = explanation(ledger, mapped.entity.value, ends.any, None, evidence=evidence)
+    yield from (of_hold(hold) for hold in story["holds"] if hold["open"] and not hold.get("field"))
+    yield from _missing(sources, mapped, ends)
+    yield from (each for each in of_values(sources, mapped, ends, story) if _matters(each))
 
 
 def _matters(reason: Reason) -> bool:
@@ -101,15 +102,15 @@ def _matters(reason: Reason) -> bool:
     return not reason.well or reason.kind == "by_rule"
 
 
-def _missing(asked: Sources, mapped: EntityMap, ends: Ends) -> Iterator[Reason]:
+def _missing(sources: Sources, mapped: EntityMap, ends: Ends) -> Iterator[Reason]:
     """An end that complete runs did not see, until it counts as deleted."""
     table = schema.link
     query = sa.select(table.c.app_absent, table.c.ghl_absent).where(
-        table.c.pair == asked.ledger.pair,
+        table.c.pair == sources.ledger.pair,
         table.c.entity == mapped.entity.value,
         table.c.link_id == ends.link_id,
     )
-    with asked.ledger.engine.connect() as connection:
+    with sources.ledger.engine.connect() as connection:
         absent = connection.execute(query).one()
     for side, times in zip((Side.APP, Side.GHL), absent, strict=True):
         if times:
@@ -125,42 +126,42 @@ def _missing(asked: Sources, mapped: EntityMap, ends: Ends) -> Iterator[Reason]:
 
 
 def _single(
-    asked: Sources, mapped: EntityMap, ends: Ends, seen: dict[Side, Seen]
+    sources: Sources, mapped: EntityMap, ends: Ends, seen: dict[Side, Seen]
 ) -> Iterator[Reason]:
     side = Side.APP if ends.app is not None else Side.GHL
     key = ends.any
-    yield from _questions(asked, mapped, ends)
+    yield from _questions(sources, mapped, ends)
     last = seen.get(side)
     if last is None:
-        yield from _erased(asked, [(mapped.entity.value, side.value, key)])
+        yield from _erased(sources, [(mapped.entity.value, side.value, key)])
         yield Reason("never_read", f"no run whose archive is left has read {side.label}", _RUN)
         return
     if last.deleted:
         says = f"it is marked as deleted in {side.label}"
         yield Reason("deleted", says, "take the mark away there", run_id=last.run.run_id)
     elif last.record is None:
-        yield from _not_there(asked, mapped, side, key, last)
+        yield from _not_there(sources, mapped, side, key, last)
     else:
         yield from _passed(mapped, side, key, last)
-        yield from _planned(asked, side, key, last)
+        yield from _planned(sources, side, key, last)
 
 
 _RUN = "run, or `plan` to look first"
 
 
-def _questions(asked: Sources, mapped: EntityMap, ends: Ends) -> Iterator[Reason]:
+def _questions(sources: Sources, mapped: EntityMap, ends: Ends) -> Iterator[Reason]:
     try:
-        story = explanation(asked.ledger, mapped.entity.value, ends.any, None)
+        story = explanation(sources.ledger, mapped.entity.value, ends.any, None)
     except StateError:
         return  # it was never asked about, nor written
-    yield from (held(hold) for hold in story["holds"] if hold["open"])
+    yield from (of_hold(hold) for hold in story["holds"] if hold["open"])
 
 
 def _not_there(
-    asked: Sources, mapped: EntityMap, side: Side, key: str, last: Seen
+    sources: Sources, mapped: EntityMap, side: Side, key: str, last: Seen
 ) -> Iterator[Reason]:
     """It was known, and the newest run that read the side did not see it."""
-    yield from _erased(asked, [(mapped.entity.value, side.value, key)])
+    yield from _erased(sources, [(mapped.entity.value, side.value, key)])
     for sentence in last.snapshot.quarantined:
         if key in sentence:
             yield Reason("unreadable", sentence, AT_SOURCE, run_id=last.run.run_id)
@@ -193,9 +194,13 @@ def _passed(mapped: EntityMap, side: Side, key: str, last: Seen) -> Iterator[Rea
 
 
 _LEFT_OUT = {
-    "excluded": "change the rule in the pair file (`exclude`, `create`, a constant), if it is to go",
+    "excluded": (
+        "change the rule in the pair file (`exclude`, `create`, a constant), if it is to go"
+    ),
     "apart": "nothing, unless its contact is to be carried: that is what decides",
-    "unsyncable": "fill or correct the value at its source; of a contact, see why that is not linked",
+    "unsyncable": (
+        "fill or correct the value at its source; of a contact, see why that is not linked"
+    ),
     "not_checked": "do a full run, and see in its report why the other side was not read whole",
 }
 
@@ -213,7 +218,7 @@ def _words(rule: Exclusion) -> str:
     return ", ".join("blank" if value is None else repr(value) for value in rule.values)
 
 
-def _planned(asked: Sources, side: Side, key: str, last: Seen) -> Iterator[Reason]:
+def _planned(sources: Sources, side: Side, key: str, last: Seen) -> Iterator[Reason]:
     """A counterpart that the run planned, and what became of it."""
     archived, row = last.archived, last.run
     if not archived.has("planned"):
@@ -229,7 +234,7 @@ def _planned(asked: Sources, side: Side, key: str, last: Seen) -> Iterator[Reaso
             continue
         across = side.other.label
         if status is None:
-            says, what = _not_carried_out(asked, row)
+            says, what = _not_carried_out(sources, row)
             says = f"to be made in {across} ({because}), but {says}"
             yield Reason("pending", says, what, run_id=row.run_id)
         else:
@@ -238,9 +243,9 @@ def _planned(asked: Sources, side: Side, key: str, last: Seen) -> Iterator[Reaso
             yield Reason(str(status), says, known.remedy, run_id=row.run_id)
 
 
-def _not_carried_out(asked: Sources, row: runs.RunRow) -> tuple[str, str]:
+def _not_carried_out(sources: Sources, row: runs.RunRow) -> tuple[str, str]:
     """Why a run carried nothing of it out, and what to do."""
-    report = asked.report(row.run_id) or {}
+    report = sources.report(row.run_id) or {}
     if row.state == "planned":
         return f"run {row.run_id} only planned", f"`apply {row.plan_digest}`, or run"
     if row.state == "refused":
@@ -256,41 +261,41 @@ _ALLOW = "if the plan is right, run again with the flag that its report names; o
 # what is nowhere, and the run as a whole ----------------------------------------------------------
 
 
-def _nowhere(asked: Sources, mapped: EntityMap, name: str) -> Iterator[Reason]:
+def _nowhere(sources: Sources, mapped: EntityMap, name: str) -> Iterator[Reason]:
     """Of a name under which nothing is kept."""
     folded = name.lower()
     traits = [(mapped.entity.value, side.value, name) for side in Side]
     traits += [(mapped.entity.value, rule.name, folded) for rule in match_rules(mapped)]
-    erased = list(_erased(asked, traits))
+    erased = list(_erased(sources, traits))
     yield from erased
-    rows = asked.rows()
+    rows = sources.rows()
     if not rows:
         yield Reason("never_read", "no run has read this pair yet", _RUN)
     elif not erased:
         what = "key, or email" if mapped.entity is OWNER else "key"
         says = f"no run that is still archived saw {mapped.entity.indefinite} with that {what}"
         yield Reason("absent", says, "look at how it is spelt, and whether a side shows it at all")
-    yield from _of_the_run(asked)
+    yield from _of_the_run(sources)
 
 
-def _erased(asked: Sources, traits: Iterable[tuple[str, str, str]]) -> Iterator[Reason]:
-    known = tombstones.read(asked.ledger)
+def _erased(sources: Sources, traits: Iterable[tuple[str, str, str]]) -> Iterator[Reason]:
+    known = tombstones.read(sources.ledger)
     named = list(traits)
     if any(tombstones.digest(salt, each) == mark for _, salt, mark in known for each in named):
         says = "somebody with that key or identity was erased with `erase`, and nothing is kept"
         yield Reason("erased", says, "where a side has the person again, a run asks about it")
 
 
-def _of_the_run(asked: Sources) -> Iterator[Reason]:
+def _of_the_run(sources: Sources) -> Iterator[Reason]:
     """What the newest run says for everything."""
-    row = next(iter(runs.runs(asked.ledger, limit=1)), None)
+    row = next(iter(runs.runs(sources.ledger, limit=1)), None)
     if row is None or row.state in ("settled", "audit", "recovered"):
         return
     if row.state in ("planned", "refused"):
-        said, what = _not_carried_out(asked, row)
+        said, what = _not_carried_out(sources, row)
         yield Reason(row.state, f"the newest of all: {said}", what, run_id=row.run_id)
         return
-    report = asked.report(row.run_id) or {}
+    report = sources.report(row.run_id) or {}
     why = report.get("stopped") or report.get("refusal") or "see its report"
     said = _STATES.get(row.state, f"is {row.state}")
     yield Reason(row.state, f"the newest run {row.run_id} {said}: {why}", "run", run_id=row.run_id)

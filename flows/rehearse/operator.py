@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.config import load
-from flows.errors import told as said_of
+from flows.errors import message_of as said_of
 from flows.jobs.approval import carry_out
 from flows.jobs.delta import Delta
 from flows.jobs.full import FULL, PLAN

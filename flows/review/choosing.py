@@ -28,7 +28,7 @@ class Listed:
     """
 
     shown: Sequence[Question]
-    found: int
+    matches: int
     first: int
     page: int
     pages: int
@@ -96,22 +96,22 @@ class View:
         usual = {"state": "open", "page": 1}
         return urlencode({k: v for k, v in (named | more).items() if v != usual.get(k, "")})
 
-    def list(self, asked: Sequence[Question]) -> Listed:
+    def list(self, questions: Sequence[Question]) -> Listed:
         """One page of what fits."""
-        fitting = [each for each in asked if self._state_fits(each) and self._text_fits(each)]
+        fitting = [each for each in questions if self._state_fits(each) and self._text_fits(each)]
         matching = [each for each in fitting if self._names_fit(each)]
         matching.sort(key=lambda each: not each.options)
         pages = max(1, -(-len(matching) // PAGE))
         page = min(self.page, pages)
-        answered = sum(each.answer is not None for each in asked)
-        at_source = sum(not each.options and each.answer is None for each in asked)
+        answered = sum(each.answer is not None for each in questions)
+        at_source = sum(not each.options and each.answer is None for each in questions)
         return Listed(
             shown=matching[(page - 1) * PAGE : page * PAGE],
-            found=len(matching),
+            matches=len(matching),
             first=(page - 1) * PAGE + 1,
             page=page,
             pages=pages,
-            waiting=len(asked) - answered - at_source,
+            waiting=len(questions) - answered - at_source,
             answered=answered,
             at_source=at_source,
             kinds=Counter(each.kind for each in fitting if self._names_fit(each, "kind")),
@@ -119,9 +119,9 @@ class View:
             fields=Counter(each.field_name for each in fitting if self._names_fit(each, "field")),
         )
 
-    def beside(self, asked: Sequence[Question], hold_id: str) -> Beside:
+    def beside(self, questions: Sequence[Question], hold_id: str) -> Beside:
         """Where a question stands among those that fit; one that does not fit stands nowhere."""
-        ids = [each.hold_id for each in self.fitting(asked)]
+        ids = [each.hold_id for each in self.fitting(questions)]
         if hold_id not in ids:
             return Beside(None, None, 0, len(ids))
         at = ids.index(hold_id)
@@ -129,15 +129,15 @@ class View:
         after = ids[at + 1] if at + 1 < len(ids) else None
         return Beside(before, after, at + 1, len(ids))
 
-    def fitting(self, asked: Iterable[Question]) -> Sequence[Question]:
+    def fitting(self, questions: Iterable[Question]) -> Sequence[Question]:
         """All that fit, on whatever page."""
         return [
             each
-            for each in asked
+            for each in questions
             if self._state_fits(each) and self._names_fit(each) and self._text_fits(each)
         ]
 
-    def check(self, asked: Sequence[Question], mapped: Iterable[str] = ()) -> View:
+    def check(self, questions: Sequence[Question], mapped: Iterable[str] = ()) -> View:
         """The same view.
 
         Raises StateError where it names a kind, an entity, a side or a field that there is none of.
@@ -148,7 +148,7 @@ class View:
             "kind": [name for name in asking.KINDS if name != "suggested"],
             "entity": [each.value for each in Entity],
             "side": [each.value for each in Side],
-            "field": sorted({*mapped, *(each.field_name for each in asked if each.field_name)}),
+            "field": sorted({*mapped, *(each.field_name for each in questions if each.field_name)}),
         }
         for name, words in known.items():
             word = getattr(self, name)

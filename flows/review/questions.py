@@ -114,10 +114,10 @@ class Evidence:
         Empty where there is none, or where it is about other values.
         """
         if run_id not in self._known:
-            found = _read(self._bring(self._folder / checked(run_id)) / "report.json")
-            if found is None:
+            entries = _read(self._bring(self._folder / checked(run_id)) / "report.json")
+            if entries is None:
                 return {}
-            self._known[run_id] = found
+            self._known[run_id] = entries
         entry = self._known[run_id].get(hold_id, {})
         return entry if entry.get("values_digest") == digest else {}
 
@@ -139,14 +139,14 @@ def questions(ledger: Ledger, evidence: Evidence, *, now: str) -> list[Question]
 
 def _question(row: Any, evidence: Evidence, now: str) -> Question:
     body = json.loads(row.body)
-    told = evidence.of(row.last_run, row.hold_id, row.values_digest)
+    entry = evidence.of(row.last_run, row.hold_id, row.values_digest)
     decided = row.decision is not None
     return Question(
         hold_id=row.hold_id,
         kind=body["kind"],
         entity=body["entity"],
         label=str(
-            told.get("label") or body.get("app_key") or body.get("ghl_key") or body["subject"]
+            entry.get("label") or body.get("app_key") or body.get("ghl_key") or body["subject"]
         ),
         because=body["because"],
         asked_at=row.first_seen,
@@ -158,10 +158,10 @@ def _question(row: Any, evidence: Evidence, now: str) -> Question:
         ghl_key=body.get("ghl_key"),
         run_id=row.last_run,
         options=tuple(body.get("options", ())),
-        values=told.get("values") or body.get("values", {}),
-        records=tuple(_shown(told.get("records", ()))),
-        candidates=tuple(_shown(told.get("candidates", ()))),
-        along=told.get("along", {}),
+        values=entry.get("values") or body.get("values", {}),
+        records=tuple(_shown(entry.get("records", ()))),
+        candidates=tuple(_shown(entry.get("candidates", ()))),
+        along=entry.get("along", {}),
         answer=Answer(row.decision, row.decided_by or "", row.decided_at or "", row.reason or "")
         if decided
         else None,

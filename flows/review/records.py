@@ -32,12 +32,12 @@ def records(desk: Desk, entity: str, name: str) -> list[Record]:
             remedy=f"choose one of {', '.join(RECORDS)}",
             code="NO_RECORD",
         )
-    with desk.sources() as asked:
-        findings = why_not(asked, Entity(entity), name)
-        return [Record(each, _brief(asked, each)) for each in findings]
+    with desk.sources() as sources:
+        findings = why_not(sources, Entity(entity), name)
+        return [Record(each, _brief(sources, each)) for each in findings]
 
 
-def _brief(asked: Sources, finding: Finding) -> Brief | None:
+def _brief(sources: Sources, finding: Finding) -> Brief | None:
     if not finding.ends.any:
         return None
-    return brief(asked, finding.entity, finding.ends)
+    return brief(sources, finding.entity, finding.ends)

@@ -151,12 +151,12 @@ def tangles(questions: Sequence[Question]) -> list[Tangle]:
         for hold_id in hold_ids:
             neighbours[hold_id].update(hold_ids)
     seen: set[str] = set()
-    found = []
+    result = []
     for each in which:
         members = _reached(each.hold_id, neighbours, seen)
         if len(members) > 1:
-            found.append(Tangle(tuple(known[name] for name in known if name in members)))
-    return found
+            result.append(Tangle(tuple(known[name] for name in known if name in members)))
+    return result
 
 
 def _reached(start: str, neighbours: dict[str, set[str]], seen: set[str]) -> set[str]:

@@ -60,12 +60,12 @@ def groups(questions: Iterable[Question]) -> list[Group]:
         if shared and each.answer is None:
             key = (wording.kind(each), each.kind, each.entity, each.field_name, *shared)
             alike[key].append(each)
-    found = [
+    result = [
         Group(kind, entity, field, tuple(options), tuple(members))
         for (_, kind, entity, field, *options), members in alike.items()
         if len(members) > 1
     ]
-    return sorted(found, key=lambda group: -len(group.questions))
+    return sorted(result, key=lambda group: -len(group.questions))
 
 
 def shared_options(question: Question) -> tuple[str, ...]:

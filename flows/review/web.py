@@ -105,15 +105,15 @@ class Pages:
     async def listing(self, request: Request) -> Response:
         """What is asked, oldest first, and what of it is alike."""
         view = View.of(request.query_params)
-        asked = await run_in_threadpool(self.desk.questions)
+        questions = await run_in_threadpool(self.desk.questions)
         act = await self._act(request)
         return self._page(
             "list.html.j2",
             view=view,
-            list=view.list(asked),
-            groups=groups(view.fitting(asked)),
-            tangles={each.hold_id: one for one in tangles(asked) for each in one.questions},
-            **_flash(act, asked, request),
+            list=view.list(questions),
+            groups=groups(view.fitting(questions)),
+            tangles={each.hold_id: one for one in tangles(questions) for each in one.questions},
+            **_flash(act, questions, request),
         )
 
     async def _act(self, request: Request) -> Act | None:
@@ -130,9 +130,9 @@ class Pages:
         It leads to those beside it.
         """
         view = View.of(request.query_params)
-        asked = await run_in_threadpool(self.desk.questions)
+        questions = await run_in_threadpool(self.desk.questions)
         hold_id = request.path_params["hold_id"]
-        question = next((each for each in asked if each.hold_id == hold_id), None)
+        question = next((each for each in questions if each.hold_id == hold_id), None)
         if question is None:
             return self.problem(
                 404, "This question is not open: it was settled, or never asked.", link=True
@@ -144,11 +144,11 @@ class Pages:
             "one.html.j2",
             each=question,
             view=view,
-            beside=view.beside(asked, hold_id),
-            tangle=tangle_of(asked, hold_id),
+            beside=view.beside(questions, hold_id),
+            tangle=tangle_of(questions, hold_id),
             history=lines,
             traces=evidence,
-            **_flash(act, asked, request),
+            **_flash(act, questions, request),
         )
 
     def _history(self, question: Question) -> list[str]:
@@ -280,15 +280,15 @@ class Pages:
         """Why a record is as it is, or does not sync: by its key on either side, or its email."""
         entity = request.query_params.get("entity", OWNER.value)
         name = request.query_params.get("name", "").strip()[:_LONGEST_KEY]
-        found = await run_in_threadpool(records, self.desk, entity, name) if name else []
-        asked = await run_in_threadpool(self.desk.questions) if found else []
+        matches = await run_in_threadpool(records, self.desk, entity, name) if name else []
+        questions = await run_in_threadpool(self.desk.questions) if matches else []
         return self._page(
             "record.html.j2",
             entity=entity,
             name=name,
-            found=found,
+            matches=matches,
             records_known=[each.value for each in RECORDS],
-            open={each.hold_id for each in asked},
+            open={each.hold_id for each in questions},
         )
 
     @guarded
@@ -364,14 +364,14 @@ def _reason(form: Form) -> str:
     return " ".join(_last(form, "reason").split())[:2_000]
 
 
-def _flash(act: Act | None, asked: Sequence[Question], request: Request) -> dict[str, Any]:
+def _flash(act: Act | None, questions: Sequence[Question], request: Request) -> dict[str, Any]:
     """What the page before this one did.
 
     `act`, its one question `done`, or how many were taken back.
     """
     done = None
     if act is not None and act.answers == 1:
-        done = next((each for each in asked if each.hold_id in act.hold_ids), None)
+        done = next((each for each in questions if each.hold_id in act.hold_ids), None)
     counts = {name: request.query_params.get(name, "") for name in ("back", "late")}
     numbers = {name: int(text) if text.isdecimal() else None for name, text in counts.items()}
     return {"act": act, "done": done, **numbers}

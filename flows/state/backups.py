@@ -111,10 +111,10 @@ def _knows(file: Path, pair: str) -> bool:
     )
     try:
         with engine.connect() as connection:
-            found = connection.execute(
+            generations = connection.execute(
                 sa.select(schema.pair.c.generation).where(schema.pair.c.pair == pair)
             )
-            return bool(found.scalar_one_or_none())
+            return bool(generations.scalar_one_or_none())
     except sa.exc.DatabaseError:
         return False
     finally:

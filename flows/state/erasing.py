@@ -86,9 +86,9 @@ def find(desk: Desk, name: str) -> Person:
         if not any(key in person.keys for person in people):
             people.append(_gathered(desk, folders, key))
     if len(people) > 1:
-        told = "; ".join(_keys(person) for person in people)
+        candidates = "; ".join(_keys(person) for person in people)
         raise StateError(
-            f"more than one contact goes by that name: {told}",
+            f"more than one contact goes by that name: {candidates}",
             remedy="name one by its key, one after the other",
             code="ERASE",
         )
@@ -170,17 +170,17 @@ def traits(desk: Desk, person: Person) -> set[tombstones.Trait]:
 
 def look(desk: Desk, person: Person) -> Found:
     """What an erasure would change. It changes nothing."""
-    found = Found()
+    tally = Found()
     with desk.ledger.engine.connect() as connection:
-        found.ledger = erasing.clear(desk.ledger, connection, person)
+        tally.ledger = erasing.clear(desk.ledger, connection, person)
         connection.rollback()
     for folder in desk.folders():
-        told_without(folder, person, found, really=False)
+        told_without(folder, person, tally, really=False)
     waiting = [row for row in runs.runs(desk.ledger, limit=1_000_000) if _waits(row)]
-    found.plans = sum(row.run_id in found.runs for row in waiting)
+    tally.plans = sum(row.run_id in tally.runs for row in waiting)
     for file in _copies(desk):
-        found.backups[file.name] = 0
-    return found
+        tally.backups[file.name] = 0
+    return tally
 
 
 def _waits(row: runs.RunRow) -> bool:
@@ -245,20 +245,20 @@ def place(desk: Desk, certificate: dict[str, Any]) -> Path:
 
 def _erase(desk: Desk, person: Person, *, by: str) -> dict[str, Any]:
     erasure_id, body = _begun(desk, person, by=by)
-    found = Found()
+    tally = Found()
     for folder in desk.folders():
-        _rewrite(desk, folder, person, found, noted=folder.name in body["noted"])
+        _rewrite(desk, folder, person, tally, noted=folder.name in body["noted"])
     shutil.rmtree(stores.links_folder(desk.folder / "any"), ignore_errors=True)
     shutil.rmtree(desk.folder / ".again", ignore_errors=True)
     known = traits(desk, person)
     for file in _copies(desk):
-        _clear_copy(desk, file, person, found, known)
-    found.mentioned = _mentioned(desk, person)
+        _clear_copy(desk, file, person, tally, known)
+    tally.mentioned = _mentioned(desk, person)
     with desk.ledger.transaction() as connection:
-        found.ledger = erasing.clear(desk.ledger, connection, person)
-        found.plans = erasing.withdraw(connection, desk.ledger.pair, _stageless(desk))
-        found.tombstones = len(known)
-        body |= {"cleared": True, "found": asdict(found), "of": []}
+        tally.ledger = erasing.clear(desk.ledger, connection, person)
+        tally.plans = erasing.withdraw(connection, desk.ledger.pair, _stageless(desk))
+        tally.tombstones = len(known)
+        body |= {"cleared": True, "found": asdict(tally), "of": []}
         _note(desk, connection, erasure_id, body=json.dumps(body))
     return _finish(desk, erasure_id, body)
 
@@ -303,7 +303,7 @@ def _note(desk: Desk, connection: sa.Connection, erasure_id: str, **values: obje
     connection.execute(sa.update(TABLE).where(*mine).values(**values))
 
 
-def _rewrite(desk: Desk, folder: Path, person: Person, found: Found, *, noted: bool) -> None:
+def _rewrite(desk: Desk, folder: Path, person: Person, tally: Found, *, noted: bool) -> None:
     """Go through one run's files, with its imprint taken again: it has none meanwhile.
 
     What was changed by somebody before is not noted anew, and stays disbelieved.
@@ -319,18 +319,18 @@ def _rewrite(desk: Desk, folder: Path, person: Person, found: Found, *, noted: b
         else:
             if noted:
                 imprints.drop(desk.ledger, folder.name)
-        told_without(folder, person, found, really=True)
+        told_without(folder, person, tally, really=True)
         stores.replace(desk.pair, folder)
     if noted and folder.name not in imprints.noted(desk.ledger):
         imprints.take(desk.ledger, folder)
 
 
 def _clear_copy(
-    desk: Desk, file: Path, person: Person, found: Found, known: set[tombstones.Trait]
+    desk: Desk, file: Path, person: Person, tally: Found, known: set[tombstones.Trait]
 ) -> None:
     """Take the person out of a copy of the ledger, where it is an SQLite file."""
     if not _is_sqlite(file):
-        found.unopened.append(file.name)
+        tally.unopened.append(file.name)
         return
     copy = Ledger(f"sqlite:///{file}", desk.ledger.pair)
     try:
@@ -341,7 +341,7 @@ def _clear_copy(
         erasing.compact(copy)
     finally:
         copy.close()
-    found.backups[file.name] = sum(rows.values())
+    tally.backups[file.name] = sum(rows.values())
 
 
 def _is_sqlite(file: Path) -> bool:
@@ -367,25 +367,25 @@ def _finish(desk: Desk, erasure_id: str, body: dict[str, Any]) -> dict[str, Any]
     with desk.ledger.engine.connect() as connection:
         mine = (TABLE.c.pair == desk.ledger.pair, TABLE.c.erasure_id == erasure_id)
         row = connection.execute(sa.select(TABLE).where(*mine)).one()
-    found, ended_at = body["found"], now()
+    tally, ended_at = body["found"], now()
     certificate = {
         "erasure": erasure_id,
         "pair": desk.ledger.pair,
         "by": row.by,
         "began_at": row.at,
         "ended_at": ended_at,
-        "ledger_rows": found["ledger"],
-        "runs": found["runs"],
-        "tables_written_again": found["tables"],
-        "rows_taken_out": found["rows"],
-        "rows_told_without": found["told"],
-        "documents_told_without": found["documents"],
-        "files_removed": found["removed"],
-        "plans_withdrawn": found["plans"],
-        "ledger_copies": found["backups"],
-        "ledger_copies_not_opened": found["unopened"],
-        "files_that_still_mention": found["mentioned"],
-        "tombstones": found["tombstones"],
+        "ledger_rows": tally["ledger"],
+        "runs": tally["runs"],
+        "tables_written_again": tally["tables"],
+        "rows_taken_out": tally["rows"],
+        "rows_told_without": tally["told"],
+        "documents_told_without": tally["documents"],
+        "files_removed": tally["removed"],
+        "plans_withdrawn": tally["plans"],
+        "ledger_copies": tally["backups"],
+        "ledger_copies_not_opened": tally["unopened"],
+        "files_that_still_mention": tally["mentioned"],
+        "tombstones": tally["tombstones"],
         "not_looked_through": NOT_LOOKED_THROUGH,
     }
     text = json.dumps(certificate, ensure_ascii=False, indent=1) + "\n"

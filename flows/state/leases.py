@@ -126,10 +126,10 @@ def _stat(number: int) -> list[str]:
     Nothing where there is no such process, or another system.
     """
     try:
-        told = Path(f"/proc/{number}/stat").read_text(encoding="ascii", errors="replace")
+        status = Path(f"/proc/{number}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return []
-    return told.rpartition(")")[2].split()
+    return status.rpartition(")")[2].split()
 
 
 def _begun(stat: Sequence[str]) -> str:

@@ -24,7 +24,9 @@ TABLE = schema.pair_file
 
 
 def url_of(reference: str, option: str = "--ledger") -> str:
-    """A database's URL, the ledger's unless told: itself, or what the environment variable in "env:NAME" holds.
+    """A database's URL, the ledger's unless told.
+
+    The reference itself, or what the environment variable in "env:NAME" holds.
 
     Raises ConfigError where it is unset.
     """
@@ -73,7 +75,7 @@ def drop(url: str, name: str) -> None:
             )
 
 
-def kept(url: str) -> list[tuple[str, str]]:
+def pair_files(url: str) -> list[tuple[str, str]]:
     """(pair, when it was kept) of every pair file in the ledger, by name."""
     with _opened(url) as ledger, ledger.engine.connect() as connection:
         return [

@@ -47,16 +47,16 @@ class Pruned:
 
 
 def expendable(
-    rows: Sequence[RunRow], keep: Keep, *, now: str, asked: Collection[str]
+    rows: Sequence[RunRow], keep: Keep, *, now: str, with_questions: Collection[str]
 ) -> list[str]:
     """The runs (newest first, as `runs.runs` lists them) whose files no rule keeps.
 
     Kept are the newest and the young ones; the newest settled run, which undo and explain start
-    from; runs in `asked`, which have open questions; and runs that are not finished, for recovery.
+    from; runs in `with_questions`, the open ones; and runs that are not finished, for recovery.
     """
     since = moment(datetime.fromisoformat(now) - timedelta(days=keep.days))
     newest = next((row.run_id for row in rows if row.state == "settled"), None)
-    safe = {newest, *asked, *(row.run_id for row in rows[: keep.runs])}
+    safe = {newest, *with_questions, *(row.run_id for row in rows[: keep.runs])}
     return [
         row.run_id
         for row in rows
@@ -78,7 +78,7 @@ def prune(
     keeps its stage.
     """
     rows = runs.runs(ledger, limit=1_000_000)
-    spare = expendable(rows, keep, now=now, asked=_asked(ledger))
+    spare = expendable(rows, keep, now=now, with_questions=_asked(ledger))
     gone = [name for name in spare if (folder / name).is_dir() or name in away]
     stages = [
         row.run_id

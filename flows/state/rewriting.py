@@ -36,21 +36,21 @@ class Found:
     tombstones: int = 0
 
 
-def told_without(folder: Path, person: Person, found: Found, *, really: bool) -> None:
-    """Go through the files of one run, and note in `found` what was, or would be, done."""
+def told_without(folder: Path, person: Person, tally: Found, *, really: bool) -> None:
+    """Go through the files of one run, and note in `tally` what was, or would be, done."""
     with Tables(folder) as tables:
         cut = tables.cut(person, really=really)
-    told = _documents(folder, person, really=really)
-    gone = [*_stages(folder)] if cut.files or told else []
-    rest = _rest(folder, person, handled={*cut.files, *told})
+    documents = _documents(folder, person, really=really)
+    gone = [*_stages(folder)] if cut.files or documents else []
+    rest = _rest(folder, person, handled={*cut.files, *documents})
     gone += rest
-    found.rows += cut.gone
-    found.told += cut.rewritten
-    found.tables += len(cut.files)
-    found.documents += len(told)
-    found.removed += [f"{folder.name}/{path.name}" for path in gone]
-    if cut.files or told or gone:
-        found.runs.append(folder.name)
+    tally.rows += cut.gone
+    tally.told += cut.rewritten
+    tally.tables += len(cut.files)
+    tally.documents += len(documents)
+    tally.removed += [f"{folder.name}/{path.name}" for path in gone]
+    if cut.files or documents or gone:
+        tally.runs.append(folder.name)
     if really:
         for path in gone:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -70,11 +70,11 @@ _SHOWN = ("report.md", "report.html", "report.xlsx")
 
 def _documents(folder: Path, person: Person, *, really: bool) -> list[str]:
     """Tell the run's documents again without them; returns those that named them."""
-    told = [name for name in _LINES if _tell_lines(folder / name, person, really=really)]
-    told += [name for name in _WHOLE if _tell_whole(folder / name, person, really=really)]
+    files = [name for name in _LINES if _tell_lines(folder / name, person, really=really)]
+    files += [name for name in _WHOLE if _tell_whole(folder / name, person, really=really)]
     if _tell_report(folder, person, really=really):
-        told += ["report.json", *_SHOWN]
-    return told
+        files += ["report.json", *_SHOWN]
+    return files
 
 
 def _tell_lines(path: Path, person: Person, *, really: bool) -> bool:
@@ -98,10 +98,10 @@ def _tell_whole(path: Path, person: Person, *, really: bool) -> bool:
     if not path.exists():
         return False
     wiped = Wiped(person)
-    told = wiped.document(json.loads(path.read_text(encoding="utf-8")))
+    document = wiped.document(json.loads(path.read_text(encoding="utf-8")))
     if really and wiped.changed:
         partial = path.with_name(f"{path.name}.partial")
-        partial.write_text(line(told) + "\n", encoding="utf-8")
+        partial.write_text(line(document) + "\n", encoding="utf-8")
         partial.replace(path)
     return bool(wiped.changed)
 
@@ -114,13 +114,13 @@ def _tell_report(folder: Path, person: Person, *, really: bool) -> bool:
     except (OSError, msgspec.MsgspecError):
         return False
     wiped = Wiped(person)
-    told = {name: _told(wiped, name, value) for name, value in whole.items()}
+    document = {name: _told(wiped, name, value) for name, value in whole.items()}
     if really and wiped.changed:
         # report.json comes first, and these are made of it: a kill in between leaves none that
         # names them.
         for name in _SHOWN:
             (folder / name).unlink(missing_ok=True)
-        write_document(told, folder)
+        write_document(document, folder)
     return bool(wiped.changed)
 
 

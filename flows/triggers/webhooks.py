@@ -103,19 +103,19 @@ class Intake:
         """Judge one delivery and keep its hint. What is refused leaves no trace."""
         if not self._genuine(body, signature):
             return Answer(401, why=f"the {SIGNATURE} header does not sign this body")
-        told = _parsed(body)
-        if told is None:
+        delivery = _parsed(body)
+        if delivery is None:
             return Answer(
                 400, why="a JSON object was expected, with webhookId, timestamp and locationId"
             )
-        ledger = self._ledgers.get(told["locationId"])
+        ledger = self._ledgers.get(delivery["locationId"])
         if ledger is None:
             return Answer(404, why="this location is not looked after here")
         now = self._clock()
-        sent = _instant(told["timestamp"])
+        sent = _instant(delivery["timestamp"])
         if sent is None or not now - MAX_AGE <= sent <= now + AHEAD:
             return Answer(400, why="too old, or dated ahead")
-        return self._keep(ledger, told, now)
+        return self._keep(ledger, delivery, now)
 
     def _genuine(self, body: bytes, signature: str) -> bool:
         try:
@@ -124,11 +124,11 @@ class Intake:
             return False
         return True
 
-    def _keep(self, ledger: Ledger, told: Mapping[str, Any], now: datetime) -> Answer:
-        contacts = contacts_of(told)
+    def _keep(self, ledger: Ledger, delivery: Mapping[str, Any], now: datetime) -> Answer:
+        contacts = contacts_of(delivery)
         first = deliveries.take(
             ledger,
-            told["webhookId"],
+            delivery["webhookId"],
             contacts,
             at=moment(now),
             forget_before=moment(now - MAX_AGE - AHEAD),
@@ -137,38 +137,37 @@ class Intake:
             return Answer(200, why="this delivery was taken before")
         log.info(
             "webhook",
-            extra={"type": told.get("type"), "pair": ledger.pair, "contacts": len(contacts)},
+            extra={"type": delivery.get("type"), "pair": ledger.pair, "contacts": len(contacts)},
         )
         if contacts and self._notify is not None:
-            self._notify(told["locationId"], contacts)
+            self._notify(delivery["locationId"], contacts)
         return Answer(200, kept=bool(contacts), why="" if contacts else "it names no contact")
 
 
-def contacts_of(told: Mapping[str, Any]) -> list[str]:
+def contacts_of(delivery: Mapping[str, Any]) -> list[str]:
     """The contacts that a webhook is about: itself, or the one it names.
 
     A TaskCreate may name none (docs/ghl.md#webhooks).
     """
-    kind = str(told.get("type") or "")
-    named = told.get("id") if kind.startswith("Contact") else None
-    found = [told.get("contactId"), named]
-    return list(dict.fromkeys(key for key in found if isinstance(key, str) and key))
+    kind = str(delivery.get("type") or "")
+    named = delivery.get("id") if kind.startswith("Contact") else None
+    keys = [delivery.get("contactId"), named]
+    return list(dict.fromkeys(key for key in keys if isinstance(key, str) and key))
 
 
 def _parsed(body: bytes) -> dict[str, Any] | None:
     try:
-        told = json.loads(body)
+        delivery = json.loads(body)
         json.dumps(
-            told, ensure_ascii=False
+            delivery, ensure_ascii=False
         ).encode()  # half a character is none that a database takes
     except (ValueError, RecursionError):
         return None
-    if not isinstance(told, dict):
+    if not isinstance(delivery, dict):
         return None
-    whole = all(
-        isinstance(told.get(name), str) and told[name] for name in ("webhookId", "locationId")
-    )
-    return told if whole and "timestamp" in told else None
+    ids = [delivery.get(name) for name in ("webhookId", "locationId")]
+    whole = all(isinstance(each, str) and each for each in ids)
+    return delivery if whole and "timestamp" in delivery else None
 
 
 def _instant(value: object) -> datetime | None:

@@ -66,34 +66,34 @@ def connect(
     any more. Nothing is asked of either side yet. Raises ConnectorError where a side cannot even be
     opened.
     """
-    with ExitStack() as held:
+    with ExitStack() as stack:
         if engine is not None:
-            auth = auth or _auth(pair, engine, held)
-            budget = budget or _window(pair, engine, held)
-        app = _app(pair, held, ending or Ending())
-        held.callback(app.close)
+            auth = auth or _auth(pair, engine, stack)
+            budget = budget or _window(pair, engine, stack)
+        app = _app(pair, stack, ending or Ending())
+        stack.callback(app.close)
         ghl = _ghl(
             pair.ghl,
-            held,
+            stack,
             fields=_fields(pair, Side.GHL),
             company_names=_by_company_name(pair),
             auth=auth,
             budget=budget,
             ending=ending,
         )
-        held.callback(ghl.close)
+        stack.callback(ghl.close)
         yield {Side.APP: app, Side.GHL: ghl}
 
 
-def _auth(pair: Pair, engine: Engine, held: ExitStack) -> Auth | None:
+def _auth(pair: Pair, engine: Engine, stack: ExitStack) -> Auth | None:
     if pair.ghl.oauth is None:
         return None
     from flows.wiring.credentials import auth_of
 
-    return auth_of(pair, engine, held.callback)
+    return auth_of(pair, engine, stack.callback)
 
 
-def _window(pair: Pair, engine: Engine, held: ExitStack) -> Budget:
+def _window(pair: Pair, engine: Engine, stack: ExitStack) -> Budget:
     """The location's window of requests, shared where the ledger is on a server.
 
     Where the ledger is a file, which one process has, it goes from run to run.
@@ -104,16 +104,16 @@ def _window(pair: Pair, engine: Engine, held: ExitStack) -> Budget:
     if engine.dialect.name != "sqlite":
         return SharedBudget(engine, name)
     carried = CarriedBudget(engine, name)
-    held.callback(carried.save)
+    stack.callback(carried.save)
     return carried
 
 
 @contextmanager
 def connect_ghl(form: GhlForm, *, auth: Auth | None = None) -> Iterator[GhlConnector]:
     """The GHL side alone, with all its fields: for what is asked beside or before a pair."""
-    with ExitStack() as held:
-        connector = _ghl(form, held, fields={}, auth=auth, budget=None)
-        held.callback(connector.close)
+    with ExitStack() as stack:
+        connector = _ghl(form, stack, fields={}, auth=auth, budget=None)
+        stack.callback(connector.close)
         yield connector
 
 
@@ -127,13 +127,13 @@ def _by_company_name(pair: Pair) -> bool:
     return any(isinstance(codec, CompanyName) for codec in codecs)
 
 
-def _app(pair: Pair, held: ExitStack, ending: Ending) -> Connector:
+def _app(pair: Pair, stack: ExitStack, ending: Ending) -> Connector:
     fields = _fields(pair, Side.APP)
     match pair.app:
         case SqlForm() as form:
             return _sql(form, fields, pair.timezone, ending)
         case RestForm() as form:
-            return _rest(form, fields, held, pair.timezone, ending)
+            return _rest(form, fields, stack, pair.timezone, ending)
         case FilesForm() as form:
             return _files(form, fields, pair, ending)
         case MemoryForm():
@@ -168,7 +168,7 @@ def _sql(form: SqlForm, fields: Fields, timezone: str, ending: Ending) -> Connec
 
 
 def _rest(
-    form: RestForm, fields: Fields, held: ExitStack, timezone: str, ending: Ending
+    form: RestForm, fields: Fields, stack: ExitStack, timezone: str, ending: Ending
 ) -> Connector:
     from connectors.rest import RestConnector
     from connectors.rest.settings import EndpointSettings, RestSettings
@@ -183,7 +183,7 @@ def _rest(
         return RestConnector(settings, timezone=timezone, ending=ending, clock=now)
     from flows.demo.api import serve
 
-    url = held.enter_context(serve(Path(settings.url.removeprefix(DEMO))))
+    url = stack.enter_context(serve(Path(settings.url.removeprefix(DEMO))))
     settings, identity = replace(settings, url=url), f"rest:{settings.url}"
     return RestConnector(settings, identity=identity, timezone=timezone, ending=ending, clock=now)
 
@@ -197,9 +197,9 @@ def _files(form: FilesForm, fields: Fields, pair: Pair, ending: Ending) -> Conne
         for entity in RECORDS
         if (file := getattr(form, entity.value)) is not None
     }
-    told = {"format": form.connector, "folder": pair.path.parent, "timezone": pair.timezone}
+    more = {"format": form.connector, "folder": pair.path.parent, "timezone": pair.timezone}
     return FilesConnector(
-        settings_of(form, FilesSettings, entities=entities, fields=fields, **told),
+        settings_of(form, FilesSettings, entities=entities, fields=fields, **more),
         sleep=ending.sleep,
         clock=now,
     )
@@ -207,15 +207,15 @@ def _files(form: FilesForm, fields: Fields, pair: Pair, ending: Ending) -> Conne
 
 def _outside(form: OutsideForm, fields: Fields) -> Connector:
     (point,) = entry_points(group=GROUP, name=form.connector)
-    made = point.load()(revealed(form.model_dump(exclude={"connector"})), fields)
-    if not isinstance(made, Connector):
+    connector = point.load()(revealed(form.model_dump(exclude={"connector"})), fields)
+    if not isinstance(connector, Connector):
         raise TypeError(f"the entry point {point.value} does not make a reconcile.ports.Connector")
-    return made
+    return connector
 
 
 def _ghl(
     form: GhlForm,
-    held: ExitStack,
+    stack: ExitStack,
     *,
     fields: Fields,
     auth: Auth | None,
@@ -225,7 +225,7 @@ def _ghl(
 ) -> GhlConnector:
     from connectors.ghl import GhlConnector, GhlSettings, PrivateToken
 
-    url = _served(form, held) if form.url.startswith(SANDBOX) else form.url
+    url = _served(form, stack) if form.url.startswith(SANDBOX) else form.url
     if auth is None and form.oauth is not None:
         raise Expired(
             "there is no token for this location yet", remedy="run ghl-reconcile auth login"
@@ -242,7 +242,7 @@ def _ghl(
     )
 
 
-def _served(form: GhlForm, held: ExitStack) -> str:
+def _served(form: GhlForm, stack: ExitStack) -> str:
     """The URL of a pair's own sandbox, served from its file on loopback until the end.
 
     Settings may lie beside the file.
@@ -252,9 +252,9 @@ def _served(form: GhlForm, held: ExitStack) -> str:
     path = Path(form.url.removeprefix(SANDBOX))
     beside = path.with_suffix(".toml")
     sandbox = Sandbox(Settings.load(beside) if beside.exists() else Settings(), path=path)
-    held.callback(sandbox.close)
+    stack.callback(sandbox.close)
     sandbox.add_token(_token(form), form.location)
-    return held.enter_context(serve(sandbox))
+    return stack.enter_context(serve(sandbox))
 
 
 def _token(form: GhlForm) -> str:

@@ -242,8 +242,8 @@ def _host_of(text: str) -> str:
     """
     chained = "::" in text  # fsspec: a store within another
     # A database's driver takes another host from the query.
-    asked = "?" in text and not text.startswith(("http://", "https://"))
-    if chained or asked or "\\" in text or any(sign.isspace() for sign in text):
+    has_query = "?" in text and not text.startswith(("http://", "https://"))
+    if chained or has_query or "\\" in text or any(sign.isspace() for sign in text):
         return ""
     try:
         return (urlsplit(text).hostname or "").lower()

@@ -45,7 +45,7 @@ def held(world: World, key: str, at: str) -> dict[str, Any]:
     told = explanation(world.ledger, "contact", key, None)
     with Evidence(world.folder / "runs") as evidence:
         return values_at(
-            world.ledger, evidence, world.mapping, entity=Entity.CONTACT, told=told, at=at
+            world.ledger, evidence, world.mapping, entity=Entity.CONTACT, story=told, at=at
         )
 
 

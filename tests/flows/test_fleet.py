@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
 from connectors.shared import BUDGETS
-from flows.jobs.fleet import Job, fleet, pair_files, told
+from flows.jobs.fleet import Job, fleet, pair_files, pair_run
 from flows.outcome.fleet import FleetReport, PairRun, markdown, page, write
 from reconcile.errors import ConfigError
 from tests.connectors.databases import fresh_database
@@ -236,11 +236,11 @@ def test_other_files_are_no_pairs(tmp_path: Path) -> None:
 
 def test_last_words_without_secrets() -> None:
     """What a process that told no report said last is kept, without what looks like a token."""
-    run = told(Path("a.toml"), 1, "no json", "Traceback\nBearer pit-abc123 was refused", 1.0)
+    run = pair_run(Path("a.toml"), 1, "no json", "Traceback\nBearer pit-abc123 was refused", 1.0)
     assert run.exit_code == 1
     assert "pit-abc123" not in run.error
-    assert told(Path("a.toml"), -9, "", "", 1.0).exit_code == 3
-    assert told(Path("a.toml"), 0, "", "", 1.0).exit_code == 3
+    assert pair_run(Path("a.toml"), -9, "", "", 1.0).exit_code == 3
+    assert pair_run(Path("a.toml"), 0, "", "", 1.0).exit_code == 3
 
 
 def test_pages_escape() -> None:

@@ -156,9 +156,9 @@ def test_a_plan_that_was_refused_stays_approvable(acme: Acme, planned: Night) ->
     """A limit, or a process that went no further, writes into the stage: the plan is noted once more and is carried out when allowed."""
     digest = digest_of(planned)
     text = acme.pair.read_text(encoding="utf-8")
-    assert "max_first_creates = 50 " in text
+    assert "max_first_creates = 50" in text
     acme.pair.write_text(
-        text.replace("max_first_creates = 50 ", "max_first_creates = 0 "), encoding="utf-8"
+        text.replace("max_first_creates = 50", "max_first_creates = 0"), encoding="utf-8"
     )
     stopped = say("apply", digest, "--pair", acme.pair)
     assert (stopped.code, _code(stopped)) == (3, "LIMIT"), stopped.errors

@@ -343,7 +343,7 @@ def test_stops_at_the_reserve(place: tuple[Place, Pair]) -> None:
     made, pair = place
     first = migrate(pair, Move())
     assert not first.complete
-    assert first.told.state == "stopped"
+    assert first.result.state == "stopped"
     assert 0 < made.moved()[0].total() < 60
     made.clock.sleep(DAY)
     migrate(pair, Move())
@@ -355,7 +355,7 @@ def test_a_leg_that_is_blocked_half_way_counts_what_it_did(place: tuple[Place, P
     made, pair = place
     made.sandbox.arm(Fault("cdn_block", method="POST", path="/contacts/", nth=20))
     first = migrate(pair, Move())
-    assert first.told.state == "stopped"
+    assert first.result.state == "stopped"
     assert 0 < first.report.done == made.moved()[0].total() < 60
     assert migrate(pair, Move()).complete
     assert made.moved() == made.due()

@@ -10,7 +10,7 @@ import pytest
 
 from flows.fleet.page import page, summary
 from flows.fleet.standing import Standing, standings
-from flows.jobs.fleet import Job, Pace, fleet, longest_first, seconds_of, told
+from flows.jobs.fleet import Job, Pace, fleet, longest_first, pair_run, seconds_of
 from flows.outcome.fleet import LOST, FleetReport, PairRun, write
 from reconcile.ledger import runs
 from reconcile.ledger.ledger import Ledger
@@ -97,9 +97,9 @@ def test_the_longest_starts_first(tmp_path: Path) -> None:
 def test_the_code_of_what_failed() -> None:
     """A process tells the code of its error in its document; one that was killed is lost."""
     error = {"code": "TRANSIENT", "what": "no answer", "remedy": ""}
-    assert told(Path("a.toml"), 3, json.dumps({"error": error}), "", 1.0).code == "TRANSIENT"
-    assert told(Path("a.toml"), -9, "", "", 1.0).code == LOST
-    assert told(Path("a.toml"), 3, "", "words", 1.0).code == ""
+    assert pair_run(Path("a.toml"), 3, json.dumps({"error": error}), "", 1.0).code == "TRANSIENT"
+    assert pair_run(Path("a.toml"), -9, "", "", 1.0).code == LOST
+    assert pair_run(Path("a.toml"), 3, "", "words", 1.0).code == ""
 
 
 def test_a_cluster_staggers_by_itself(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Limit
 from flows.jobs.fleet import fleet
-from flows.state.pairs import drop, keep, kept, url_of, write_out
+from flows.state.pairs import drop, keep, pair_files, url_of, write_out
 from flows.wiring.worker import SETTINGS
 from reconcile.errors import ConfigError, StateError
 from tests.connectors.databases import fresh_database
@@ -66,7 +66,7 @@ def test_kept_files_come_back_as_they_were(url: str, tmp_path: Path) -> None:
     files = {name: _file(tmp_path / "mine", name) for name in ("paris", "berlin")}
     for file in files.values():
         keep(file)
-    assert [name for name, _ in kept(url_of("env:FLEET_LEDGER"))] == ["berlin", "paris"]
+    assert [name for name, _ in pair_files(url_of("env:FLEET_LEDGER"))] == ["berlin", "paris"]
     written = write_out(url_of("env:FLEET_LEDGER"), tmp_path / "worker")
     assert [path.name for path in written] == ["berlin.toml", "paris.toml"]
     assert all(path.read_bytes() == files[path.stem].read_bytes() for path in written)
@@ -85,7 +85,7 @@ def test_keeping_again_replaces(url: str, tmp_path: Path) -> None:
     (written,) = write_out(url_of(url), tmp_path / "worker")
     assert 'phone = "phone"' in written.read_text()
     drop(url_of(url), "paris")
-    assert kept(url_of(url)) == []
+    assert pair_files(url_of(url)) == []
     with pytest.raises(ConfigError, match="keeps no pair file 'paris'"):
         drop(url_of(url), "paris")
     with pytest.raises(ConfigError, match="ledger add --pair FILE"):
@@ -109,7 +109,7 @@ def test_a_wrong_file_is_not_kept(url: str, tmp_path: Path) -> None:
     keep(_file(tmp_path, "paris"))
     with pytest.raises(ConfigError, match="emial"):
         keep(_file(tmp_path, "paris", PAIR + 'other = "emial"\nthird = "phoen"\n'))
-    assert [name for name, _ in kept(url_of(url))] == ["paris"]
+    assert [name for name, _ in pair_files(url_of(url))] == ["paris"]
     assert "emial" not in write_out(url_of(url), tmp_path / "worker")[0].read_text()
 
 
@@ -119,7 +119,7 @@ def test_an_unset_ledger_is_told(tmp_path: Path) -> None:
         url_of("env:NO_SUCH_VARIABLE")
     (tmp_path / "ledger.db").mkdir()
     with pytest.raises(StateError, match="cannot be opened"):
-        kept(f"sqlite:///{tmp_path}/ledger.db")
+        pair_files(f"sqlite:///{tmp_path}/ledger.db")
 
 
 def test_the_commands(url: str, tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ def row_of(days: int, state: str = "settled") -> RunRow:
 
 
 def expended(rows: list[RunRow], asked: frozenset[str] = frozenset(), **keep: int) -> list[str]:
-    return expendable(rows, Keep(**{"runs": 1, "days": 10, **keep}), now=moment(NOW), asked=asked)
+    return expendable(
+        rows, Keep(**{"runs": 1, "days": 10, **keep}), now=moment(NOW), with_questions=asked
+    )
 
 
 def test_runs_are_kept_by_number_and_by_age() -> None:

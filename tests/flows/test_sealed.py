@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from connectors.http import Client, Request
 from flows.config import load
-from flows.errors import reason, told
+from flows.errors import message_of, reason
 from flows.logs import Lines
 from flows.orchestration.sealed import Failed, outward, sealed, unsealed
 from reconcile.errors import ConfigError, Expired, InvalidField, Refused
@@ -85,7 +85,7 @@ def test_terminals_and_logs_tell_no_value(kind: str) -> None:
     """Of an error that has no name of the product's own a person and the log are told kind and place, never its text."""
     error = _failing(kind)
     record = logging.makeLogRecord({"msg": "it failed", "exc_info": (type(error), error, None)})
-    for text in (told(error), reason(error), Lines().format(record)):
+    for text in (message_of(error), reason(error), Lines().format(record)):
         assert VALUE not in text
         assert TOKEN not in text
 
@@ -190,7 +190,7 @@ def test_no_statement_that_a_database_refuses_tells_its_values(
         with pytest.raises(sa.exc.SQLAlchemyError) as caught:
             connection.execute(sa.text(STATEMENTS[kind]), {"value": VALUE})
     error = caught.value
-    assert VALUE not in f"{told(error)}{reason(error)}{outward(error)}"
+    assert VALUE not in f"{message_of(error)}{reason(error)}{outward(error)}"
     assert "parameters hidden" in str(error)
 
 

@@ -342,8 +342,8 @@ def test_filters_choose_by_kind_entity_answer_and_text(session: Session) -> None
     asked = session.asked()
     for kind in {each.kind for each in asked}:
         assert {each.kind for each in View(kind=kind).list(asked).shown} == {kind}
-    assert View(entity="task").list(asked).found == sum(each.entity == "task" for each in asked)
-    assert View(state="answered").list(asked).found == 0
+    assert View(entity="task").list(asked).matches == sum(each.entity == "task" for each in asked)
+    assert View(state="answered").list(asked).matches == 0
     named = session.asked("conflict")[0]
     assert named in View(text=named.label.upper()).list(asked).shown
     assert "Nothing fits this filter." in session.get("?text=zzzz").text
