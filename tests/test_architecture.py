@@ -114,9 +114,9 @@ def test_the_code_gets_no_denser() -> None:
     """No figure of `./dev measure` is worse than it was: each number here may be made better, and never worse."""
     most = {
         "expressions per code line": 4.46,
-        "lines wider than 100": 2_770,
+        "lines wider than 100": 12,
         "conditional expressions per 100 code lines": 3.1,
-        "participles per 1,000 names": 24.6,
+        "participles per 1,000 names": 2.36,
     }
     found = {figure.name: figure.value for figure in figures(product())}
     assert {name for name, limit in most.items() if found[name] > limit} == set()

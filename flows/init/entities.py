@@ -42,7 +42,9 @@ class Likeness:
 
 
 APPOINTMENT: Mapping[Concept, str] = {
-    "title": "title|name|subject|titel|betreff|bezeichnung|titulo|asunto|titre|objet|titolo|oggetto",
+    "title": (
+        "title|name|subject|titel|betreff|bezeichnung|titulo|asunto|titre|objet|titolo|oggetto"
+    ),
     "status": "status|state|appointment status|booking status|estado|statut|stato",
     "startTime": (
         "start|starts|start time|starts at|start at|start date|date start|begin|begins at|beginn"
@@ -50,8 +52,8 @@ APPOINTMENT: Mapping[Concept, str] = {
         "|inicio|hora inicio|debut|date debut|inizio|ora inizio|aanvang"
     ),
     "endTime": (
-        "end|ends|end time|ends at|end at|end date|date end|finish|finishes at|ende|bis|fin|hora fin"
-        "|date fin|fine|ora fine|einde"
+        "end|ends|end time|ends at|end at|end date|date end|finish|finishes at|ende|bis|fin"
+        "|hora fin|date fin|fine|ora fine|einde"
     ),
     "notes": "notes|note|comment|comments|remarks|notiz|notizen|bemerkung|nota|notas|remarque",
     "address": "place|location|address|room|ort|raum|adresse|lugar|direccion|lieu|luogo",
