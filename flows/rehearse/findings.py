@@ -44,7 +44,7 @@ KINDS = {
     "one-sided": "a record is on one side only, and the report does not name it",
     "others": "rows that are not this pair's were touched",
     "refused": "a refused run wrote",
-    "unexplained": "the statement has unexplained records, and the exit code is below 2",
+    "unexplained": "the statement has unexplained records: nothing accounts for them",
     "defect": "the run ended as a defect",
     "stuck": "nothing was wrong on this night, and the run was refused or came to nothing",
     "loosened": "who had said no may be written to again, and no person said so",

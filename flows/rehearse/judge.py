@@ -93,7 +93,7 @@ class Judge:
             ):
                 yield kind, ident, name, f"{what} ({said})"
         yield from strangers.under_keys(before, after, said)
-        if outcome.unexplained and outcome.code < 2:
+        if outcome.unexplained:
             yield (
                 "unexplained",
                 ("run", str(day)),

@@ -287,3 +287,12 @@ def test_an_answer_may_lift_a_no() -> None:
     book = Book()
     book.decided[ANN]["no_sms"] = "app"
     assert _judged(book, _said(ALLOWED, DENIED), _said(ALLOWED, ALLOWED), _told()) == []
+
+
+def test_a_statement_that_does_not_balance_is_seen() -> None:
+    """What nothing accounts for is a fault of the run, whatever its exit code."""
+    nothing = _seen({}, {})
+    for code in (0, 2):
+        told = _told(code)
+        told.document["statement"] = {"unexplained": 2}  # type: ignore[index]
+        assert _judged(Book(), nothing, nothing, told) == ["unexplained"]

@@ -94,8 +94,15 @@ class State:
         return int(self.clock() * 1000)
 
     def new_id(self) -> str:
-        """Twenty letters and digits, as contact, task and note ids look."""
-        return self._dice.randbytes(20).translate(ID_TABLE).decode()
+        """Twenty letters and digits, as contact, task and note ids look, that nothing has yet.
+
+        Records may have come with ids of their own, from a look-alike of the same seed.
+        """
+        tables = (self.contacts, self.tasks, self.notes, self.opportunities)
+        while True:
+            new = self._dice.randbytes(20).translate(ID_TABLE).decode()
+            if not any(new in table for table in tables):
+                return new
 
     def new_hex(self, digits: int = 24) -> str:
         """Hexadecimal digits, as business ids (24) and trace ids look."""

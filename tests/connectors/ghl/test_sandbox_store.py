@@ -247,3 +247,15 @@ def test_a_bulk_of_any_seeds_is_one_transaction(tmp_path: Path) -> None:
     with Sandbox(Settings(), path=path) as again:
         assert (again.contacts(PLACE), again.tasks(PLACE)) == views
         assert len(again.contacts(PLACE)) == 3001
+
+
+def test_an_id_is_given_once_also_where_records_came_from_a_sandbox_of_the_same_seed() -> None:
+    """A new record gets an id that no record has: copies keep theirs, and the same seed makes the same ids."""
+    with Sandbox(Settings(seed=7)) as first, Sandbox(Settings(seed=7)) as second:
+        for sandbox in (first, second):
+            sandbox.add_location("loc1")
+        copied = [first.seed_contact("loc1", email=f"{number}@x.test") for number in range(3)]
+        for number, key in enumerate(copied):
+            second.seed_contact("loc1", id=key, email=f"{number}@x.test")
+        assert second.seed_contact("loc1", email="new@x.test") not in copied
+        assert len(second.contacts("loc1")) == 4
