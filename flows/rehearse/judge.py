@@ -322,7 +322,7 @@ class Judge:
         ident = (cell[0], cell[1])
         was = {side: self._was(before, side, ident, cell[2]) for side in SIDES}
         for side in SIDES:
-            if before.row(side, ident) is None:
+            if before.row(side, ident) is None or ident not in self.met:
                 self._given(cell, side, was, now)
         owed = dict(self.book.pending.get(cell, {}))
         for side in SIDES:

@@ -296,3 +296,13 @@ def test_a_statement_that_does_not_balance_is_seen() -> None:
         told = _told(code)
         told.document["statement"] = {"unexplained": 2}  # type: ignore[index]
         assert _judged(Book(), nothing, nothing, told) == ["unexplained"]
+
+
+def test_what_a_side_gave_earlier_in_the_night_may_be_carried() -> None:
+    """A plan that was carried out in the evening made the deal in GHL: what GHL gave it then is carried by the night."""
+    deals = [
+        _seen({DEAL: Row("1", None, {"amount": one})}, {DEAL: Row("g", None, {"amount": "0"})})
+        for one in (None, "0")
+    ]
+    assert Judge(Book(), RULES).night(2, *deals, _told()) == []
+    assert _judged(Book(), *deals, _told()) == ["invented"]
