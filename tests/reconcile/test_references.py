@@ -120,6 +120,19 @@ def test_a_deleted_company_leaves_its_contacts(world: World) -> None:
     assert world.run().operations == ()
 
 
+def test_who_leaves_a_company_that_was_made_last_night_is_not_put_back(world: World) -> None:
+    """That GHL's key has the app's name by now is no edit in GHL: the app's word goes across, or is left, by the rule."""
+    moved = contact(world, Side.APP, "hi@bond.example")
+    world.app.edit(Entity.CONTACT, moved, {"company": None})
+    result = world.run()
+    assert result.operations == ()
+    assert employers(world, Side.APP)["hi@bond.example"] is None
+    world.app.edit(Entity.CONTACT, moved, {"company": key_of(world, Side.APP, "Acme")})
+    (update,) = world.run().of(OpKind.UPDATE)
+    assert (update.side, update.because) == (Side.GHL, "company: changed in the app, not in GHL")
+    assert employers(world, Side.GHL)["hi@bond.example"] == "Acme"
+
+
 def test_a_company_by_name_is_spelled_as_the_location_spells_it() -> None:
     """An id means its company's name, a name its id whatever its letter case; what is not one company is named."""
     codec = CompanyName(companies={"1": "Acme Ltd", "2": "Bond", "3": "bond"})
