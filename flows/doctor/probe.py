@@ -65,6 +65,11 @@ UNANSWERED = (
         "deletion",
     ),
     Answer(
+        "Does a calendar's list go by when an appointment starts, and what is said of one that is gone?",
+        "not tried: an appointment reminds its person, and takes a time of somebody's calendar",
+        "appointments",
+    ),
+    Answer(
         "What does a 429 say?",
         "not tried: a probe does not use up the quota of a live location",
         "rate-limits",
