@@ -99,9 +99,9 @@ class Snapshot:
 
     `fingerprint` names the content, whatever the order of the rows. A `partial` snapshot speaks
     only of what it covers. Where `as_of` is set, everybody is in it all the same: `not_read` of its
-    rows are as an earlier run read them, and all was last read whole at `as_of`. One of a stretch of time
-    (`spanned`) is partial as well: it covers the linked records that were last seen in there, and a
-    rule leaves the others out.
+    rows are as an earlier run read them, and all was last read whole at `as_of`. One of a stretch
+    of time (`spanned`) is partial as well: it covers the linked records that were last seen in
+    there, and a rule leaves the others out.
     """
 
     entity: Entity

@@ -114,7 +114,7 @@ def test_the_code_gets_no_denser() -> None:
     """No figure of `./dev measure` is worse than it was: each number here may be made better, and never worse."""
     most = {
         "expressions per code line": 4.46,
-        "lines wider than 100": 12,
+        "lines wider than 100": 0,
         "conditional expressions per 100 code lines": 3.1,
         "participles per 1,000 names": 2.36,
     }
@@ -300,7 +300,7 @@ SHOWING = {
     "flows/config/sides.py": "the same settings, and the budget of what is shown of it",
     "reconcile/ledger/schema.py": "the table that ledgers have",
 }
-"""All of the product that adding appointments touched by name; the sandbox, the demo and texts aside."""
+"""All of the product that adding appointments touched by name; the sandbox, the demo, texts and the probe's list of what it does not try aside."""
 
 
 def test_appointments_are_declared_in_eight_files() -> None:
@@ -320,7 +320,7 @@ def test_appointments_are_declared_in_eight_files() -> None:
         words += [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
         if any("appointment" in word.lower() for word in words):
             naming.add(name)
-    aside = ("connectors/ghl/sandbox/", "flows/demo/")
+    aside = ("connectors/ghl/sandbox/", "flows/demo/", "flows/doctor/probe.py")
     assert {name for name in naming if not name.startswith(aside)} == set(SHOWING)
 
 

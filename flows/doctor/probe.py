@@ -65,7 +65,7 @@ UNANSWERED = (
         "deletion",
     ),
     Answer(
-        "Does a calendar's list go by when an appointment starts, and what is said of one that is gone?",
+        "Does a calendar's list go by the start, and what is said of one that is gone?",
         "not tried: an appointment reminds its person, and takes a time of somebody's calendar",
         "appointments",
     ),

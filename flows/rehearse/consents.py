@@ -14,7 +14,7 @@ NOES = frozenset({DENIED, PERMANENT})
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One channel of one person: what each side said before the night, says now, and what was typed.
+    """One channel of one person: what each side said before the night, says now, what was typed.
 
     `decided`: somebody answered a question about it. `named`: the report says that the sides
     differ. `agreed`: the run said that both sides agree.

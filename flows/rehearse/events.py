@@ -96,7 +96,7 @@ def tagged(world: World) -> None:
 
 @event(0.5)
 def consent_said(world: World) -> None:
-    """People say that they may be written to, or that they may not: to one side, or one word to each."""
+    """People say that they may be written to, or may not: to one side, or one word to each."""
     for _ in range(3):
         ident = world.pick()
         if ident is not None and world.known.consents:
@@ -109,7 +109,7 @@ def consent_said(world: World) -> None:
 
 @event(0.4)
 def moved(world: World) -> None:
-    """What has a place, such as a deal its stage, is moved: on one side, or on both to other places."""
+    """What has a place, as a deal its stage, is moved: on one side, or on both to other places."""
     for entity, names in world.known.moves.items():
         ident = world.pick(entity)
         if ident is not None:

@@ -26,7 +26,7 @@ class Judge:
     rules: Rules = field(default_factory=dict)
     reported: set[tuple[str, Ident, str]] = field(default_factory=set)
     sweep: int = 0
-    """Where the pair file lets a night read only some contacts' notes, the nights for all of them."""
+    """Where a night may read only some contacts' notes, the nights for all of them."""
     unmapped: set[str] = field(default_factory=set)
     """Fields of contacts that the pair file leaves out for now."""
     owners: dict[tuple[str, Ident], Ident] = field(default_factory=dict)

@@ -27,9 +27,9 @@ class Rule:
     `loses` says which side's value a rule may overwrite: "app", "ghl", "older" or "" for none.
     `keeps`: a blank on one side leaves the other's value. `items`: it is a set, and each element is
     a value of its own. `owner` is the side that a one-way field comes from, and `leaves` says that
-    what the other one holds stays. `alone`: only one record of a side may hold the value. `consent`:
-    it says whether a person may be written to; `opt_in` that a yes of its travels. `names`: it holds
-    the uid of a record of that kind.
+    what the other one holds stays. `alone`: only one record of a side may hold the value.
+    `consent`: it says whether a person may be written to; `opt_in` that a yes of its travels.
+    `names`: it holds the uid of a record of that kind.
     """
 
     loses: str = ""

@@ -55,7 +55,7 @@ _ARCHIVED = f"raw_{OWNER}_{Side.GHL}.parquet"
 
 
 def always_reads_all(pair: Pair) -> str:
-    """Why each night of this pair reads all contacts, whatever its `sweep`; "" where none has to."""
+    """Why each night reads all contacts, whatever the pair's `sweep`; "" where none has to."""
     if pair.sweep is None:
         return 'sweep = "nightly"'
     if pair.ghl.business_ids:
@@ -258,7 +258,7 @@ def _miscounted(run: Run) -> str:
 def _undecided(run: Run) -> str:
     """Whether something is to be concluded of who is gone: that takes a full reading.
 
-    Nothing is while a question about it waits, or where a person, or the pair file, wants no change.
+    Nothing is while a question about it waits, or where a person or the pair file wants no change.
     """
     if run.mapping[OWNER].delete.get(Side.APP) is OnDelete.IGNORE:
         return ""

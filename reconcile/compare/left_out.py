@@ -1,4 +1,4 @@
-"""Linked contacts that a rule leaves out, with all that hangs on them, until it lets them in again."""
+"""Linked contacts that a rule leaves out, with what hangs on them, until it lets them in."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def find_orphans(stage: Stage, mapped: EntityMap, side: Side) -> bool:
 
 
 def missing(stage: Stage, mapped: EntityMap, side: Side) -> Iterator[tuple[str, dict[str, Cell]]]:
-    """Records of `side`, with their cells, that would be created if it were known that they are new."""
+    """Records of `side`, with their cells, that would be created if they were known to be new."""
     find_orphans(stage, mapped, side)
     rows = stage.rows(render("plan/missing", entity=mapped.entity, side=side))
     stage.drop(f"orphan_{side}")

@@ -44,8 +44,8 @@ class Settings:
     and notes come back as HTML. `notes_list_max`: how many notes a contact's list shows (0: all).
     `companies_late`: the list of companies trails a write by `lag_seconds`. `unlinks_deleted`: a
     deleted company's contacts lose it. `names_gone`: "not found" names the opportunity
-    or appointment. `tasks_show_last`: of the contacts of a task
-    search shows the last one. `events_whole`: a calendar shows what begins and ends within what is asked for.
+    or appointment. `tasks_show_last`: of the contacts of a task search shows the last one.
+    `events_whole`: a calendar shows what begins and ends within what is asked for.
     `keeps_stage_name`: a move that names a pipeline alone ends in its stage of the same name.
     `opportunity_cursor`: the rows of POST /opportunities/search say how to go on.
     """
