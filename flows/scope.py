@@ -53,11 +53,13 @@ class Former:
     """An earlier run's reading of GHL's contacts, for those that did not change since.
 
     `archived` is the file of their rows, `taken_at` when they were read or known to be unchanged,
-    and `as_of` when all of them were last read. `columns` and `digests` say what the rows hold.
+    `since` from when on GHL is asked for changes, and `as_of` when all of them were last read.
+    `columns` and `digests` say what the rows hold.
     """
 
     archived: Path
     taken_at: str
+    since: str
     as_of: str
     columns: tuple[str, ...]
     digests: str

@@ -20,7 +20,7 @@ from reconcile.model import Side
 OVERLAP = timedelta(minutes=10)
 """How far behind the watermark a look by time begins.
 
-GHL's index trails by up to a minute, and clocks differ.
+GHL's index trails by up to a minute, and clocks differ. A side that trails more says so itself.
 """
 
 
@@ -48,12 +48,13 @@ def since(run: Run) -> dict[Side, str]:
             remedy="correct the clock; if it is right, do a full run: it starts the counting anew",
             code="CLOCK_BACK",
         )
-    return {side: behind(str(mark)) for side, mark in marks.items()}
+    return {side: behind(run, side, str(mark)) for side, mark in marks.items()}
 
 
-def behind(mark: str) -> str:
+def behind(run: Run, side: Side, mark: str) -> str:
     """From when on a side is asked for what changed since a moment."""
-    return moment(datetime.fromisoformat(mark) - OVERLAP)
+    lag = timedelta(seconds=run.lags[side])
+    return moment(datetime.fromisoformat(mark) - max(OVERLAP, lag))
 
 
 def move(run: Run, connection: Connection) -> None:

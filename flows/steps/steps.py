@@ -97,7 +97,7 @@ def _extract_side(run: Run, side: Side) -> list[Spool]:
 def _scope(run: Run, entity: Entity, side: Side) -> Scope:
     """All of it, but for contacts of GHL that an earlier run read, and that did not change."""
     if entity is OWNER and side is Side.GHL and run.course.former is not None:
-        return Scope(since=marks.behind(run.course.former.taken_at))
+        return Scope(since=run.course.former.since)
     return Scope()
 
 

@@ -13,12 +13,13 @@ import shutil
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from flows.clock import moment
 from flows.config import natives
 from flows.run import Run
 from flows.scope import Former
 from flows.state.imprints import trusted
 from flows.state.stores import runs_folder
-from flows.steps import steps
+from flows.steps import marks, steps
 from flows.steps.marks import OVERLAP
 from flows.steps.near import FEW
 from reconcile.baseline import former as baseline
@@ -130,11 +131,26 @@ def _archived(run: Run, row: RunRow) -> Former | None:
             entities = archived.manifest["entities"]
             columns = tuple(entities[OWNER.value]["natives"][Side.GHL.value])
             digests = str(archived.manifest["digests"])
+            newest = baseline.newest(archived, OWNER, Side.GHL)
     except StateError as error:
         log.warning("an archive is not used", extra={"run": row.run_id, "why": error.code})
         return None
+    if newest is None:
+        return None
+    since = _since(run, snapshot.taken_at, newest)
     as_of = snapshot.as_of or snapshot.taken_at
-    return Former(folder / _ARCHIVED, snapshot.taken_at, as_of, columns, digests)
+    return Former(folder / _ARCHIVED, snapshot.taken_at, since, as_of, columns, digests)
+
+
+def _since(run: Run, taken_at: str, newest: str) -> str:
+    """From when on GHL is asked for changes.
+
+    By our clock, and by GHL's own: what changed after a reading, or was not in its index yet, is
+    dated no earlier than the newest date there, less the lag. So no clock that was wrong hides it.
+    """
+    lag = timedelta(seconds=run.lags[Side.GHL])
+    by_theirs = moment(datetime.fromisoformat(newest) - lag)
+    return min(marks.behind(run, Side.GHL, taken_at), by_theirs)
 
 
 def _unfit(run: Run, former: Former) -> str:
@@ -188,7 +204,8 @@ def _bring(run: Run, former: Former) -> str:
     baseline.bring(stage, mapped, Side.GHL, copied)
     copied.unlink()
     return (
-        _read_by_key(run, former)
+        _unfound(run, former)
+        or _read_by_key(run, former)
         or _undated(run)
         or _miscounted(run)
         or _undecided(run)
@@ -235,8 +252,17 @@ def _few(run: Run) -> int:
 
 
 def _undated(run: Run) -> str:
-    if run.stage.some(f"raw_{OWNER}_{Side.GHL} WHERE modified_at IS NULL"):
+    undated = "try_cast(modified_at AS TIMESTAMPTZ) IS NULL"
+    if run.stage.some(f"raw_{OWNER}_{Side.GHL} WHERE {undated}"):
         return "not every contact of GHL has a date of change"
+    return ""
+
+
+def _unfound(run: Run, former: Former) -> str:
+    """Whether GHL's search does not find by date whom it should; whoever changed last is asked for."""
+    lost = baseline.unfound(run.stage, OWNER, Side.GHL, since=former.since)
+    if lost:
+        return f"GHL's search does not find {len(lost)} contacts by the date of their change"
     return ""
 
 
@@ -281,12 +307,13 @@ def _undecided(run: Run) -> str:
 def look_for_new(run: Run) -> None:
     """Ask GHL for whom it would get anew: one who was restored may carry no date of that.
 
-    Where it has anybody who is not staged, all are read, and compared again.
+    And for those of whom a task or note is gone: they may be gone themselves, where the count adds
+    up by such a one. Where GHL has another answer than is staged, all are read, and compared again.
     """
     if run.course.former is None:
         return
     try:
-        why = _strangers(run)
+        why = _bereft(run) or _strangers(run)
     except Stopped:
         raise
     except ConnectorError as error:
@@ -295,6 +322,19 @@ def look_for_new(run: Run) -> None:
         _read_all(run, why)
         steps.link(run)
         steps.diff(run)
+
+
+def _bereft(run: Run) -> str:
+    keys = set()
+    for child in OWNER.children:
+        if child in run.mapping:
+            keys |= baseline.bereft(run.stage, OWNER, Side.GHL, child)
+    if len(keys) > _few(run):
+        return f"of {len(keys)} contacts something is gone"
+    for key in sorted(keys):
+        if run.connectors[Side.GHL].read(OWNER, key) is None:
+            return "a contact of GHL is gone"
+    return ""
 
 
 def _strangers(run: Run) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reconcile.model import Entity, Side
 from reconcile.ports import Record
+from reconcile.stage.archive import Archived
 from reconcile.stage.models import render
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
@@ -25,6 +26,17 @@ def bring(stage: Stage, mapped: EntityMap, side: Side, archived: Path) -> None:
     stage.blur(mapped, side)
 
 
+def newest(archived: Archived, entity: Entity, side: Side) -> str | None:
+    """The latest date of change that a bulk read showed; what was read by key was read later."""
+    raw = archived.relation(f"raw_{entity}_{side}")
+    proven = archived.relation(f"proven_{entity}_{side}")
+    query = render("baseline/newest", raw=raw, proven=proven)
+    found = archived.sql.execute(query).fetchall()
+    for (at,) in found:
+        return None if at is None else str(at)
+    return None
+
+
 def brought(stage: Stage, entity: Entity, side: Side) -> set[str]:
     """Keys of the records that this run did not read."""
     return _keys(stage, "baseline/brought", entity, side)
@@ -35,13 +47,23 @@ def unsettled(stage: Stage, entity: Entity, side: Side) -> set[str]:
     return _keys(stage, "baseline/unsettled", entity, side)
 
 
+def unfound(stage: Stage, entity: Entity, side: Side, *, since: str) -> set[str]:
+    """Keys of the records that were brought, though the side was asked for their date."""
+    return _keys(stage, "baseline/unfound", entity, side, since=since)
+
+
+def bereft(stage: Stage, entity: Entity, side: Side, child: Entity) -> set[str]:
+    """Keys of the records that were brought, and of which a linked `child` is gone."""
+    return _keys(stage, "baseline/bereft", entity, side, child=child)
+
+
 def without_end(stage: Stage, entity: Entity, side: Side) -> set[str]:
     """Ids of the links whose record on that side is not staged."""
     return _keys(stage, "baseline/without_end", entity, side)
 
 
-def _keys(stage: Stage, model: str, entity: Entity, side: Side) -> set[str]:
-    rows = stage.rows(render(model, entity=entity, side=side))
+def _keys(stage: Stage, model: str, entity: Entity, side: Side, **more: object) -> set[str]:
+    rows = stage.rows(render(model, entity=entity, side=side, **more))
     return {str(key) for (key,) in rows}
 
 
