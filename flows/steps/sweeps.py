@@ -53,6 +53,7 @@ _JOBS = frozenset({"nightly", "run", "apply", "migrate"})
 _SETTLED = frozenset({"settled", "stopped"})
 
 _ARCHIVED = f"raw_{OWNER}_{Side.GHL}.parquet"
+_BY_KEY = f"proven_{OWNER}_{Side.GHL}.parquet"
 
 
 def always_reads_all(pair: Pair) -> str:
@@ -123,7 +124,7 @@ def _latest(run: Run) -> Former | None:
 def _archived(run: Run, row: RunRow) -> Former | None:
     folder = runs_folder(run.pair) / row.run_id
     try:
-        folder = trusted(run.pair, run.ledger, folder, MANIFEST, _ARCHIVED)
+        folder = trusted(run.pair, run.ledger, folder, MANIFEST, _ARCHIVED, _BY_KEY)
         with Archived(folder) as archived:
             snapshot = archived.snapshot(OWNER, Side.GHL)
             if snapshot is None or not snapshot.everybody or snapshot.quarantined:

@@ -28,9 +28,11 @@ def bring(stage: Stage, mapped: EntityMap, side: Side, archived: Path) -> None:
 
 def newest(archived: Archived, entity: Entity, side: Side) -> str | None:
     """The latest date of change that a bulk read showed; what was read by key was read later."""
-    raw = archived.relation(f"raw_{entity}_{side}")
-    proven = archived.relation(f"proven_{entity}_{side}")
-    query = render("baseline/newest", raw=raw, proven=proven)
+    names = {kind: f"{kind}_{entity}_{side}" for kind in ("raw", "proven")}
+    if not all(archived.has(name) for name in names.values()):
+        return None
+    tables = {kind: archived.relation(name) for kind, name in names.items()}
+    query = render("baseline/newest", **tables)
     found = archived.sql.execute(query).fetchall()
     for (at,) in found:
         return None if at is None else str(at)

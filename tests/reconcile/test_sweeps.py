@@ -311,6 +311,7 @@ def test_a_record_that_cannot_be_read_by_key_makes_the_night_read_all(world: Wor
     """What is not as it was settled has to be read; where it cannot be, the full reading tells."""
     for side in Side:
         world.sides[side].edit(C, by_email(world, side, "a0@x.com"), {"company": f"of {side}"})
+    world.ghl.edit(C, by_email(world, Side.GHL, "a1@x.com"), {"company": "Mill"})  # the last one
     night(world)
 
     def unreadable(entity: Entity, _: str) -> Transient | None:
