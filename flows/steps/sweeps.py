@@ -253,14 +253,14 @@ def _few(run: Run) -> int:
 
 
 def _undated(run: Run) -> str:
-    undated = "try_cast(modified_at AS TIMESTAMPTZ) IS NULL"
-    if run.stage.some(f"raw_{OWNER}_{Side.GHL} WHERE {undated}"):
+    no_date = "try_cast(modified_at AS TIMESTAMPTZ) IS NULL"
+    if run.stage.some(f"raw_{OWNER}_{Side.GHL} WHERE {no_date}"):
         return "not every contact of GHL has a date of change"
     return ""
 
 
 def _unfound(run: Run, former: Former) -> str:
-    """Whether GHL's search does not find by date whom it should; whoever changed last is asked for."""
+    """Whether GHL's search misses by date whom it should find; it is asked for the last one."""
     lost = baseline.unfound(run.stage, OWNER, Side.GHL, since=former.since)
     if lost:
         return f"GHL's search does not find {len(lost)} contacts by the date of their change"

@@ -27,14 +27,14 @@ def bring(stage: Stage, mapped: EntityMap, side: Side, archived: Path) -> None:
 
 
 def newest(archived: Archived, entity: Entity, side: Side) -> str | None:
-    """The latest date of change that a bulk read showed; what was read by key was read later."""
+    """The latest date of change that a bulk read showed; what was read by key came later."""
     names = {kind: f"{kind}_{entity}_{side}" for kind in ("raw", "proven")}
     if not all(archived.has(name) for name in names.values()):
         return None
     tables = {kind: archived.relation(name) for kind, name in names.items()}
     query = render("baseline/newest", **tables)
-    found = archived.sql.execute(query).fetchall()
-    for (at,) in found:
+    rows = archived.sql.execute(query).fetchall()
+    for (at,) in rows:
         return None if at is None else str(at)
     return None
 
