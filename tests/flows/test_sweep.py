@@ -89,6 +89,8 @@ def test_the_report_says_since_when_nobody_was_read_again(
 ) -> None:
     """The second night has one page of changes and a count; the verdict says as of when it speaks."""
     monkeypatch.setattr(marks, "OVERLAP", timedelta())
+    text = acme.pair.read_text(encoding="utf-8")
+    acme.pair.write_text(text.replace("lag_seconds = 5", "lag_seconds = 0"), encoding="utf-8")
     second = went(acme.pair)
     third = went(acme.pair)
     assert third.requests["contact.search"] == 2
@@ -133,6 +135,8 @@ def test_the_verdict_never_says_agree_without_as_of(monkeypatch: pytest.MonkeyPa
     with World(sweep=7) as world:
         world.app.put(C, {"first_name": "Ann", "email": "ann@x.com"})
         world.ghl.put(C, {"first_name": "Ann", "email": "ann@x.com"})
+        world.app.put(C, {"first_name": "Bob", "email": "bob@x.com"})
+        world.ghl.put(C, {"first_name": "Bob", "email": "bob@x.com"})  # the last is read again
         first = night(world)
         world.clock.advance(3_600)
         second = night(world)
