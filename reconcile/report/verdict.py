@@ -80,9 +80,13 @@ def _unread(whole: Map[str, Any]) -> str:
 def _consent(whole: Map[str, Any]) -> str:
     """Who may be written to, or not, otherwise than before."""
     counts = whole.get("consent", {}).get("counts", {})
-    said = [f"{counts[means]:,} {means}" for means in ("opted out", "opted in") if means in counts]
     would = "" if whole["applied"] else "would be "
-    return f"Consent: {would}{', '.join(said)}." if said else ""
+    said = [
+        f"{counts[means]:,} {would}{means}"
+        for means in ("opted out", "opted in")
+        if means in counts
+    ]
+    return f"Consent: {', '.join(said)}." if said else ""
 
 
 def _why(each: Map[str, Any]) -> str:
