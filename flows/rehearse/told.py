@@ -84,14 +84,15 @@ class Told:
     def _valued(self) -> None:
         """What the statement of values lists one by one.
 
-        Whatever its form: any entry with a key and a class. What a rule wants so is no difference
-        that is named: the check knows the rules itself.
+        Whatever its form: any entry with a key and a class. A value that a rule wants so is no
+        difference that is named: the check knows the rules itself. A record that stays on one side
+        is, by what somebody decided.
         """
         todo: list[Any] = [self.document.get("values", {})]
         while todo:
             one = todo.pop()
             if isinstance(one, Mapping):
-                if one.get("class") == "by_rule":
+                if one.get("class") == "by_rule" and one.get("field"):
                     continue
                 for side in ("app", "ghl"):
                     if isinstance(key := one.get(f"{side}_key"), str):

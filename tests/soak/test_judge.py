@@ -191,6 +191,17 @@ def test_who_is_on_one_side_is_named() -> None:
     assert _judged(Book(), alone, alone, _told(0)) == ["one-sided", "agree"]
 
 
+def test_who_stays_alone_by_a_decision_is_named() -> None:
+    """A record that somebody decided to keep, and what hangs on it, stays on one side: the report lists it so."""
+    alone = _seen({}, {ANN: OLD["ghl"]})
+    kept = {"class": "by_rule", "because": "decided by Ada: keep", "app_key": None, "ghl_key": "g"}
+    outcome = _told(1)
+    document = {**outcome.document, "values": {"listed": [{**kept, "field": None}]}}
+    assert _judged(Book(), alone, alone, Told(1, document, rules=RULES)) == []
+    document = {**outcome.document, "values": {"listed": [{**kept, "field": "city"}]}}
+    assert _judged(Book(), alone, alone, Told(1, document, rules=RULES)) == ["one-sided"]
+
+
 def test_the_older_value_must_not_win() -> None:
     """Where the newest value is to win, the last one that a person typed does."""
     book = _typed("ghl", "Bonn")
