@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from flows.config.derive import with_records
-from flows.config.part import NameRules, Names, Part, Scalar, Secret, ShortPart
+from flows.config.part import NameRules, Names, Part, Scalar, Secret, ShortPart, Sweep
 from flows.config.sides import AppForm, GhlForm
 from reconcile.entities import OWNER
 from reconcile.plan.limits import Limits
@@ -305,7 +305,7 @@ class PairForm(_MappedForm):
     limits: LimitsForm = Field(
         default_factory=LimitsForm, description="what one run may do unasked"
     )
-    sweep: Literal["nightly", "weekly"] | Annotated[int, Field(ge=1, le=31)] = Field(
+    sweep: Sweep = Field(
         default="nightly",
         description="how often a night reads all contacts of GHL, in days; between, it reads those "
         "that changed",

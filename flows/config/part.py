@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     GetJsonSchemaHandler,
     SecretStr,
     WithJsonSchema,
@@ -27,6 +28,8 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
+
+_MOST_DAYS = 31
 
 _TEXT_OR_LIST = [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
 
@@ -66,6 +69,19 @@ def _scalar(value: Any) -> Any:
         return raw_text(value)
     raise PydanticCustomError("scalar_type", "text, a number, true or false")
 
+
+def _often(value: Any) -> Any:
+    days = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_DAYS
+    if days or value in ("nightly", "weekly"):
+        return value
+    raise PydanticCustomError("sweep", f'"nightly", "weekly" or 1 to {_MOST_DAYS} days')
+
+
+Sweep = Annotated[
+    Literal["nightly", "weekly"] | Annotated[int, Field(ge=1, le=_MOST_DAYS)],
+    BeforeValidator(_often),
+]
+"""How often everything is read: by a word, or in days."""
 
 Names = Annotated[list[str], BeforeValidator(_listed), WithJsonSchema({"anyOf": _TEXT_OR_LIST})]
 """One name, or a list of names."""

@@ -163,11 +163,12 @@ def test_how_often_a_night_reads_all(acme: Acme, line: str, days: int | None) ->
 
 @pytest.mark.parametrize("line", ["sweep = 0", 'sweep = "monthly"', "sweep = 32"])
 def test_another_word_is_refused(acme: Acme, line: str) -> None:
-    """No night may be put off for longer than a month."""
+    """No night may be put off for longer than a month, and the one problem is told once."""
     text = acme.pair.read_text(encoding="utf-8").removeprefix('sweep = "weekly"\n')
     acme.pair.write_text(f"{line}\n{text}", encoding="utf-8")
-    with pytest.raises(ConfigError, match="sweep"):
+    with pytest.raises(ConfigError, match='expected "nightly", "weekly" or 1 to 31 days') as caught:
         load(acme.pair)
+    assert len(caught.value.problems) == 1
 
 
 def test_the_doctor_says_what_it_comes_to(acme: Acme) -> None:
