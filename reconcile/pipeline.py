@@ -183,11 +183,11 @@ def look_again(
 
 
 def _still_there(
-    entity: Entity, found: Sequence[tuple[str, str | None]], reader: _Reader
+    entity: Entity, moved: Sequence[tuple[str, str | None]], reader: _Reader
 ) -> list[tuple[str, Record | None]]:
     """Those that still hang on the former contact, as they are there: they have not moved."""
     there: list[tuple[str, Record | None]] = []
-    for key, parent in found:
+    for key, parent in moved:
         record = reader.read(entity, key, parent)
         if isinstance(record, Record) and record.parent == parent:
             there.append((key, record))

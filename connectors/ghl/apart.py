@@ -102,7 +102,7 @@ def _page(member: str) -> type[msgspec.Struct]:
 def with_names(api: Api, entity: Entity, record: dict[str, Any]) -> dict[str, Any]:
     """A record with the names of what GHL holds by id. Raises Malformed for an unknown id."""
     if GHL[entity].spanned:
-        return calendars.told(entity, record, api.calendars(), api.zone())
+        return calendars.with_instants(entity, record, api.calendars(), api.zone())
     if not GHL[entity].named:
         return record
     stage = str(record.get("pipelineStageId") or record.get("pipelineId") or "")

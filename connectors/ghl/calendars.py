@@ -19,11 +19,11 @@ _LONGEST = timedelta(days=1)
 
 def names(reply: Mapping[str, Any]) -> dict[str, str]:
     """The calendars' names by their ids. Raises Malformed for another reply."""
-    found = reply.get("calendars")
-    if not isinstance(found, list):
+    listed = reply.get("calendars")
+    if not isinstance(listed, list):
         raise Malformed("expected a list of calendars, found something else")
     named: dict[str, str] = {}
-    for each in found:
+    for each in listed:
         key = each.get("id") if isinstance(each, dict) else None
         if not key:
             raise Malformed("expected a calendar with an id, found one without")
@@ -31,7 +31,7 @@ def names(reply: Mapping[str, Any]) -> dict[str, str]:
     return named
 
 
-def asked(calendar: str, span: Span, *, location: str) -> dict[str, str | int]:
+def params(calendar: str, span: Span, *, location: str) -> dict[str, str | int]:
     """The parameters that ask for what a calendar has in a stretch of time.
 
     Whether GHL goes by the start or the end of what it shows is unknown: a day more is asked for.
@@ -65,7 +65,7 @@ def span_of(field: str, *, now: float, past: int, ahead: int) -> Span:
 
 
 def within(span: Span, raw: bytes) -> bool:
-    """Whether a record as `told` stands in a stretch of time."""
+    """Whether a record as `with_instants` gives it stands in a stretch of time."""
     moment = msgspec.json.decode(raw).get(span.field)
     if moment is None:
         return False
@@ -75,8 +75,8 @@ def within(span: Span, raw: bytes) -> bool:
     return since <= at < until
 
 
-def told(
-    entity: Entity, found: dict[str, Any], calendars: Mapping[str, str], zone: str
+def with_instants(
+    entity: Entity, record: dict[str, Any], calendars: Mapping[str, str], zone: str
 ) -> dict[str, Any]:
     """A record with its calendar's name and its times as instants.
 
@@ -86,17 +86,17 @@ def told(
     clock = zone_of(zone)
     moments: dict[str, str] = {}
     for name in GHL[entity].moments:
-        value = found.get(name)
+        value = record.get(name)
         if value is None:
             continue
         moment = instant(value, clock)
         if moment is None:
             raise Malformed(f"its {name} is no moment of the location's clock")
         moments[name] = moment
-    key = found.get("calendarId")
+    key = record.get("calendarId")
     calendar = calendars.get(str(key))
     return {
-        **found,
+        **record,
         **moments,
         "calendar": calendar,
     }

@@ -33,8 +33,8 @@ def of_contact(api: Api, entity: Entity, contact: str) -> list[Row]:
         return []
     kind = GHL[entity]
     member_of_list = kind.rows or entity.plural
-    found = listed(reply.body, member_of_list)
-    rows = [with_parent(row, contact) for row in found]
+    items = listed(reply.body, member_of_list)
+    rows = [with_parent(row, contact) for row in items]
     if not kind.spanned:
         return rows
     return [apart.row_with_names(api, entity, row) for row in rows]
@@ -42,7 +42,7 @@ def of_contact(api: Api, entity: Entity, contact: str) -> list[Row]:
 
 def of_calendar(api: Api, entity: Entity, span: Span, calendar: str) -> list[Row]:
     """What one of the location's calendars has in a stretch of time."""
-    params = calendars.asked(calendar, span, location=api.location)
+    params = calendars.params(calendar, span, location=api.location)
     reply = api.call(f"{entity}.events", params=params)
     kind = GHL[entity]
     return listed(reply.body, kind.rows)
@@ -68,17 +68,17 @@ def get(api: Api, entity: Entity, contact: str, key: str) -> dict[str, Any] | No
         return None
 
 
-def _under(api: Api, entity: Entity, contact: str, found: dict[str, Any]) -> dict[str, Any]:
+def _under(api: Api, entity: Entity, contact: str, record: dict[str, Any]) -> dict[str, Any]:
     """What names another of its contacts hangs on this one, too, where that lists it."""
-    stated = found.get("contactId")
+    stated = record.get("contactId")
     if not entity.spec.shared or stated in (None, contact):
-        return found
+        return record
     rows = of_contact(api, entity, contact)
-    key = found.get("id")
+    key = record.get("id")
     if not lists(rows, str(key)):
-        return found
+        return record
     return {
-        **found,
+        **record,
         "contactId": contact,
     }
 

@@ -258,8 +258,8 @@ class Reader:
         span = self._span(entity)
         fetch = partial(children.of_calendar, self._api, entity, span)
         width = self._settings.concurrency
-        for found in overlapped(fetch, self._api.calendars(), width=width):
-            new = fresh(found, seen)
+        for items in overlapped(fetch, self._api.calendars(), width=width):
+            new = fresh(items, seen)
             live = [row for row in new if not row.head.deleted]
             rows = self._named(entity, live, lost)
             if rows:

@@ -92,7 +92,7 @@ def _of_calendars(api: Api, mapped: Collection[Entity]) -> Iterator[Need]:
                     f"{entity}.events",
                     reading,
                     (entity,),
-                    params=calendars.asked(key, span, location=api.location),
+                    params=calendars.params(key, span, location=api.location),
                 )
 
 

@@ -92,8 +92,8 @@ def holder(connection: Connection, pair: Pair, described: Mapping[Side, Descript
     others = (
         sa.select(table.c.pair).where(table.c.pair != pair.name, _same(ends)).order_by(table.c.pair)
     )
-    if found := connection.execute(others.limit(1)).scalar_one_or_none():
-        return str(found)
+    if other := connection.execute(others.limit(1)).scalar_one_or_none():
+        return str(other)
     own = sa.select(table.c.entity).where(table.c.pair == pair.name, _same(ends))
     if connection.execute(own.limit(1)).first():
         return None

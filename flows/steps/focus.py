@@ -113,12 +113,12 @@ def _owners(run: Run, focus: Focus, entity: Entity, side: Side, keys: tuple[str,
         return set()
     known = focused.owners(run.stage, entity, side, keys)
     rest = tuple(key for key in keys if key not in known)
-    found = set(known.values())
+    owners = set(known.values())
     if rest:
         proof = near.load(run, entity, side, Scope(keys=rest))
         _note_missing(run, focus, entity, side, rest if proof.complete else ())
-        found |= set(focused.staged_owners(run.stage, entity, side).values())
-    return found
+        owners |= set(focused.staged_owners(run.stage, entity, side).values())
+    return owners
 
 
 def _note_missing(run: Run, focus: Focus, entity: Entity, side: Side, keys: Iterable[str]) -> None:

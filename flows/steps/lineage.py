@@ -77,11 +77,11 @@ def check(run: Run) -> None:
 
 def mark(run: Run) -> None:
     """Note how far the ledger has come: before a run writes, and once it is settled."""
-    told = Mark(run.run_id, run.ledger.state().generation)
+    reached = Mark(run.run_id, run.ledger.state().generation)
     try:
         system, path = _place(run)
         system.makedirs(path.rpartition("/")[0], exist_ok=True)
-        system.pipe_file(path, json.dumps({"pair": run.pair.name, **asdict(told)}).encode())
+        system.pipe_file(path, json.dumps({"pair": run.pair.name, **asdict(reached)}).encode())
     except Exception as error:  # noqa: BLE001 - each store has errors of its own
         log.warning("the store was not told of the run", extra={"why": type(error).__name__})
 
@@ -137,9 +137,9 @@ def _settled(run: Run) -> Mark | None:
             report = brought(run.pair, folder / name) / "report.json"
             if name == run.run_id or not report.exists():
                 continue
-            told = msgspec.convert(kept.read(report), _Report)
-            if told.pair == run.pair.name and told.state in ("settled", "stopped"):
-                return Mark(told.run_id, told.provenance.generation_after or 1)
+            document = msgspec.convert(kept.read(report), _Report)
+            if document.pair == run.pair.name and document.state in ("settled", "stopped"):
+                return Mark(document.run_id, document.provenance.generation_after or 1)
     except (msgspec.MsgspecError, OSError, StateError) as error:
         log.warning("the store was not asked for earlier runs", extra={"why": type(error).__name__})
     return None

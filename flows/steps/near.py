@@ -46,11 +46,11 @@ def stage(run: Run, keys: Keys, fresh: Keys, *, changed: Collection[Side]) -> No
 
     `changed` are the sides of which all is staged that changed since the watermark.
     """
-    found = _found(run, keys, fresh, changed=changed)
-    if found is None:
+    near = _found(run, keys, fresh, changed=changed)
+    if near is None:
         _read_whole(run, keys, fresh)
         return
-    neighbourhood.keep_only(run.stage, found)
+    neighbourhood.keep_only(run.stage, near)
     for side in Side:
         neighbourhood.note_looked(run.stage, side, fresh[side])
 
@@ -67,7 +67,7 @@ def _found(run: Run, keys: Keys, fresh: Keys, *, changed: Collection[Side]) -> N
     try:
         if not salt or not _stage_changed(run, changed) or _went_back(run):
             return None
-        found = _followed(run, keys, fresh, salt)
+        near = _followed(run, keys, fresh, salt)
     except Stopped:
         raise
     except ConnectorError as error:  # of one record, perhaps; a whole reading meets it if not
@@ -75,7 +75,7 @@ def _found(run: Run, keys: Keys, fresh: Keys, *, changed: Collection[Side]) -> N
         return None
     if not _dates_tell(run, fresh):
         return None
-    return found
+    return near
 
 
 def _salt(run: Run) -> str | None:
@@ -108,8 +108,8 @@ def _dates_tell(run: Run, fresh: Keys) -> bool:
         earlier = focused.earlier(run.stage, side, since)
         new = earlier.intersection(fresh[side])
         with run.ledger.engine.connect() as connection:
-            told = known.of_keys(run.ledger, connection, side, sorted(new))
-        if new - dict(told).keys():
+            worths = known.of_keys(run.ledger, connection, side, sorted(new))
+        if new - dict(worths).keys():
             return False
     return True
 
@@ -145,50 +145,50 @@ def _followed(run: Run, keys: Keys, fresh: Keys, salt: str) -> Near | None:
     """Read by key whoever may be near, until nobody is left who was not read."""
     mapped = run.mapping[OWNER]
     most = max(FEW, run.stage.count(f"SELECT count(*) FROM base_{OWNER}") // 500)
-    asked: Near = {side: set() for side in Side}
+    staged: Near = {side: set() for side in Side}
     due: Near = {side: set(keys[side]) for side in Side}
     near: Near = {}
     far: Near = {}
     while any(due.values()):
-        if sum(len(asked[side] | due[side]) for side in Side) > most:
+        if sum(len(staged[side] | due[side]) for side in Side) > most:
             return None
-        _read_by_key(run, due, asked, fresh)
+        _read_by_key(run, due, staged, fresh)
         near, worths = neighbourhood.worths(run.stage, mapped, fresh, salt=salt)
-        due = {side: near[side] - asked[side] for side in Side}
+        due = {side: near[side] - staged[side] for side in Side}
         for side, key in known.holders(run.ledger, worths):
-            due[side] |= {key} - asked[side]
+            due[side] |= {key} - staged[side]
         far = _far_ends(run, near)
         for side in Side:
-            due[side] |= far[side] - asked[side]
+            due[side] |= far[side] - staged[side]
     return {side: {*keys[side], *near[side], *far[side]} for side in Side}
 
 
 def _far_ends(run: Run, near: Near) -> Near:
     ends: Near = {}
     for side in Side:
-        found = focused.far_ends(run.stage, side, near[side]).values()
-        ends[side.other] = {far for far in found if far is not None}
+        ends_there = focused.far_ends(run.stage, side, near[side]).values()
+        ends[side.other] = {far for far in ends_there if far is not None}
     return ends
 
 
-def _read_by_key(run: Run, due: Near, asked: Near, fresh: Keys) -> None:
+def _read_by_key(run: Run, due: Near, staged: Near, fresh: Keys) -> None:
     """Stage these as they are now, and what the other side's search finds for a new one.
 
     Its index may not show that yet, or it carries a date from before it was changed.
     """
     mapped = run.mapping[OWNER]
-    found: dict[Side, dict[str, Record | None]] = {}
+    records: dict[Side, dict[str, Record | None]] = {}
     for side, connector in run.connectors.items():
-        found[side] = {key: connector.read(OWNER, key) for key in sorted(due[side])}
-        asked[side] |= due[side]
+        records[side] = {key: connector.read(OWNER, key) for key in sorted(due[side])}
+        staged[side] |= due[side]
     for side in run.connectors:
-        new = (found[side][key] for key in sorted(due[side]) if key in fresh[side])
+        new = (records[side][key] for key in sorted(due[side]) if key in fresh[side])
         for write in _creates(mapped, side, new):
             across = {record.key: record for record in run.connectors[side.other].look(write)}
-            found[side.other] |= across
-            asked[side.other] |= across.keys()
+            records[side.other] |= across
+            staged[side.other] |= across.keys()
     for side in run.connectors:
-        run.stage.refresh(mapped, side, found[side].items())
+        run.stage.refresh(mapped, side, records[side].items())
 
 
 def _creates(mapped: EntityMap, side: Side, records: Iterable[Record | None]) -> Iterable[Write]:
@@ -233,10 +233,10 @@ def _refresh_late(run: Run, keys: Keys, fresh: Keys) -> None:
     for side, connector in run.connectors.items():
         if not run.described[side].lag_seconds:
             continue
-        found: Mapping[str, Record | None] = {
+        records: Mapping[str, Record | None] = {
             key: connector.read(OWNER, key) for key in sorted(keys[side])
         }
         new = (run.connectors[side.other].read(OWNER, key) for key in sorted(fresh[side.other]))
         for write in _creates(mapped, side.other, new):
-            found = {**found, **{record.key: record for record in connector.look(write)}}
-        run.stage.refresh(mapped, side, found.items())
+            records = {**records, **{record.key: record for record in connector.look(write)}}
+        run.stage.refresh(mapped, side, records.items())

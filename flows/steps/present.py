@@ -38,12 +38,12 @@ _WITH_ARCHIVE = ("settled", "recovered", "stopped")
 """States of runs that left an archive, unless it was removed since."""
 
 
-def present(run: Run, of: str, held: ExitStack) -> Present:
+def present(run: Run, of: str, stack: ExitStack) -> Present:
     """How to learn what is so now, for the undo of run `of`.
 
-    Archives stay open as long as `held`.
+    Archives stay open as long as `stack`.
     """
-    graves, since = _Graves(run, of, held), began(run, of)
+    graves, since = _Graves(run, of, stack), began(run, of)
     return Present(
         mapping=run.mapping,
         read=lambda side, entity, key, parent: run.connectors[side].read(entity, key, parent),
@@ -147,7 +147,7 @@ class _Graves:
 
     run: Run
     of: str
-    held: ExitStack
+    stack: ExitStack
     opened: dict[str, Archived | None] = field(default_factory=dict)
 
     def dig(self, side: Side, entity: Entity, contact: str) -> list[Buried] | str:
@@ -155,16 +155,16 @@ class _Graves:
 
         They are as the newest run up to the one in question read them.
         """
-        asked, gone = 0, ""
+        looked_into, gone = 0, ""
         for name, state in self._names():
             archived = self._open(name)
-            found = archived.buried(self.run.mapping, side, entity, contact) if archived else None
-            if found is not None:
-                return found
+            dug = archived.buried(self.run.mapping, side, entity, contact) if archived else None
+            if dug is not None:
+                return dug
             gone = gone or (name if archived is None and state in _WITH_ARCHIVE else "")
-            asked += archived is not None
-            if asked == _FURTHER_BACK:
-                return f"are in none of the {asked} archives up to that of run {self.of}"
+            looked_into += archived is not None
+            if looked_into == _FURTHER_BACK:
+                return f"are in none of the {looked_into} archives up to that of run {self.of}"
         return f"are in no archive that is left: that of run {gone} is gone" if gone else NEVER_READ
 
     def _names(self) -> Iterator[tuple[str, str]]:
@@ -190,7 +190,7 @@ class _Graves:
             mapping = None if whole else _mapping_then(self.run, folder)
             there = whole or (mapping is not None and (folder / "stage.duckdb").exists())
             self.opened[name] = (
-                self.held.enter_context(Archived(folder, mapping=mapping)) if there else None
+                self.stack.enter_context(Archived(folder, mapping=mapping)) if there else None
             )
         return self.opened[name]
 

@@ -82,8 +82,8 @@ def extract(run: Run) -> list[Spool]:
     # It asks both sides who they are, so that one that gives no answer is asked once.
     run.mapping  # noqa: B018
     with ThreadPoolExecutor(max_workers=len(run.connectors)) as sides:
-        found = sides.map(lambda side: _extract_side(run, side), run.connectors)
-        return [spool for spools in found for spool in spools]
+        by_side = sides.map(lambda side: _extract_side(run, side), run.connectors)
+        return [spool for spools in by_side for spool in spools]
 
 
 def _extract_side(run: Run, side: Side) -> list[Spool]:
@@ -214,14 +214,14 @@ def _follow_rules(run: Run) -> None:
     """
     sides = [side for side in Side if f"restore-{side}" in run.options.allowed]
     by = BY_FLAG + " ".join(f"--allow restore-{side}" for side in sides)
-    told = restored.answers(run.stage, run.mapping, sides, by=by, at=run.clock())
-    told += pipeline.merges(run.stage, run.mapping, at=run.started_at)
+    answers = restored.answers(run.stage, run.mapping, sides, by=by, at=run.clock())
+    answers += pipeline.merges(run.stage, run.mapping, at=run.started_at)
     unseen = not run.course.looked_again and run.stage.some(
         "left_behind"
     )  # found in this pass alone, no other came after it
-    if told or unseen:
+    if answers or unseen:
         pipeline.link(
-            run.stage, run.ledger, run.mapping, decisions=[*run.ledger.decisions(), *told]
+            run.stage, run.ledger, run.mapping, decisions=[*run.ledger.decisions(), *answers]
         )
         pipeline.diff(run.stage, run.mapping)
 
@@ -296,15 +296,15 @@ def check(run: Run, plan: Plan) -> None:
 
 def within_limits(run: Run, plan: Plan, facts: Facts) -> None:
     """Raises Refused with every limit that the plan goes over; the run's report lists them, too."""
-    found = breaches(plan, facts, run.limits, allowed=run.options.allowed)
-    run.course.breaches = tuple(found)
-    if not found:
+    over = breaches(plan, facts, run.limits, allowed=run.options.allowed)
+    run.course.breaches = tuple(over)
+    if not over:
         return
     raise Refused(
-        "nothing was written:\n  " + "\n  ".join(str(breach) for breach in found),
+        "nothing was written:\n  " + "\n  ".join(str(breach) for breach in over),
         remedy="look at the plan; change what is wrong, or allow what is right by name",
         code="LIMIT",
-        limits=[asdict(breach) for breach in found],
+        limits=[asdict(breach) for breach in over],
     )
 
 
@@ -429,7 +429,7 @@ def settle_run(run: Run) -> settle.Settlement:
         refusals.note_holders(stage, ledger, connection)
         codecs = {mapped.entity: mapped.codecs for mapped in run.mapping.entities}
         run.journal.links_settled(connection)
-        made, gone = settle_operations(ledger, connection, run.journal, source, codecs)
+        created, gone = settle_operations(ledger, connection, run.journal, source, codecs)
         refusals.remember(ledger, connection, run.journal, run.mapping, source)
         within = focused.subjects(run.stage, run.mapping) if run.sought else None
         for mapped in run.mapping.entities if within is None else ():
@@ -437,11 +437,11 @@ def settle_run(run: Run) -> settle.Settlement:
                 needed = draft.in_question(stage, mapped)
                 runs.spend_answers(ledger, connection, [mapped.entity.value], needed=needed)
         unread = draft.unread(stage, run.mapping, ledger.holds())
-        asked = draft.holds(stage)
+        holds = draft.holds(stage)
         runs.put_holds(
             ledger,
             connection,
-            asked,
+            holds,
             run_id=run.run_id,
             at=run.clock(),
             within=within,
@@ -458,7 +458,7 @@ def settle_run(run: Run) -> settle.Settlement:
     if not run.sought:
         keep_base(stage, ledger, [mapped.entity for mapped in run.mapping.entities], _kept(run))
     run.course.settlement = settle.Settlement(
-        state.generation, advanced, linked + made, forgotten + gone
+        state.generation, advanced, linked + created, forgotten + gone
     )
     return run.course.settlement
 

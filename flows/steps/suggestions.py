@@ -36,7 +36,7 @@ def keep(run: Run) -> None:
     It answers and closes none.
     """
     with run.ledger.transaction() as connection:
-        found = filter(suggesting.is_suggestion, draft.holds(run.stage))
+        suggested = filter(suggesting.is_suggestion, draft.holds(run.stage))
         runs.put_holds(
-            run.ledger, connection, found, run_id=run.run_id, at=run.clock(), within=frozenset()
+            run.ledger, connection, suggested, run_id=run.run_id, at=run.clock(), within=frozenset()
         )

@@ -88,9 +88,11 @@ def find_former(run: Run) -> None:
         return
     why = always_reads_all(run.pair) or _not_now(run)
     if not why:
-        found = _latest(run)
-        why = _unfit(run, found) if found else "no earlier run left a reading that can be built on"
-        run.course.former = None if why else found
+        latest = _latest(run)
+        why = (
+            _unfit(run, latest) if latest else "no earlier run left a reading that can be built on"
+        )
+        run.course.former = None if why else latest
     if why:
         _log_all(why)
 
@@ -202,16 +204,20 @@ def _bring(run: Run, former: Former) -> str:
         return read.why_incomplete
     copied = run.folder / "former.parquet"
     shutil.copyfile(former.archived, copied)  # the stage reaches its own folder alone
-    baseline.bring(stage, mapped, Side.GHL, copied)
-    copied.unlink()
-    return (
+    try:
+        baseline.bring(stage, mapped, Side.GHL, copied)
+    finally:
+        copied.unlink()
+    why = (
         _unfound(run, former)
         or _read_by_key(run, former)
         or _undated(run)
         or _miscounted(run)
         or _undecided(run)
-        or baseline.certify(stage, OWNER, Side.GHL, as_of=former.as_of)
     )
+    if not why:
+        baseline.certify(stage, OWNER, Side.GHL, as_of=former.as_of)
+    return why
 
 
 def _read_by_key(run: Run, former: Former) -> str:
@@ -228,12 +234,12 @@ def _read_by_key(run: Run, former: Former) -> str:
         due |= suspects & baseline.brought(stage, OWNER, Side.GHL)
     if len(due) > _few(run):
         return f"{len(due)} contacts are not as they were settled"
-    found = {}
+    records = {}
     for key in sorted(due):
-        found[key] = connector.read(OWNER, key)
-        if found[key] is None and key not in buried:
+        records[key] = connector.read(OWNER, key)
+        if records[key] is None and key not in buried:
             return "a contact of GHL is gone"
-    baseline.renew(stage, run.mapping[OWNER], Side.GHL, found)
+    baseline.renew(stage, run.mapping[OWNER], Side.GHL, records)
     return ""
 
 

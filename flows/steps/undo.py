@@ -46,11 +46,11 @@ def make_plan(run: Run, of: str) -> Plan:
     Raises StateError where the run cannot be taken back.
     """
     require(run.ledger, of)
-    with ExitStack() as held:
-        made = undone(of, Journal(run.ledger, of).entries(), present(run, of, held))
-    made.lost += _of_erased(run.ledger, of)
-    keep_notes(run.folder, made)
-    operations = made.operations
+    with ExitStack() as stack:
+        plan = undone(of, Journal(run.ledger, of).entries(), present(run, of, stack))
+    plan.lost += _of_erased(run.ledger, of)
+    keep_notes(run.folder, plan)
+    operations = plan.operations
     return steps.keep_plan(run, {"undo": of}, groups(operations), body(operations, ()), {})
 
 
@@ -97,9 +97,9 @@ def _in_the_way(run: Run, operation: Operation) -> Outcome | None:
     try:
         if operation.kind is OpKind.CREATE:
             since = began(run, notes_of(run)["of"])
-            found = twin(run, operation.entity, operation.side, operation.after, since)
-            return found and Outcome(
-                operation.op_id, Status.STALE, code="DUPLICATE", detail=there_again(*found)
+            double = twin(run, operation.entity, operation.side, operation.after, since)
+            return double and Outcome(
+                operation.op_id, Status.STALE, code="DUPLICATE", detail=there_again(*double)
             )
         if not operation.entity.children:
             return None

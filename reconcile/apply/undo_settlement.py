@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from itertools import islice
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -61,21 +62,23 @@ def settle_journal(
 
 def _link(ledger: Ledger, connection: Connection, journal: Journal) -> int:
     """Enter the links that a killed run had made, without a baseline: nobody knows what it saw."""
-    links = [
-        blank_link(operation.entity, journal.run_id)
-        | {
-            "link_id": operation.link_id,
-            "app_key": operation.source_key,
-            "ghl_key": operation.key,
-            "parent": operation.parent,
-            "how": operation.because,
-        }
-        for operation in journal.linked()
-    ]
-    for start in range(0, len(links), _BATCH):
-        ledger.add_links(connection, links[start : start + _BATCH])
+    count = 0
+    operations = journal.linked()
+    while batch := list(islice(operations, _BATCH)):
+        ledger.add_links(connection, [_linked(operation, journal.run_id) for operation in batch])
+        count += len(batch)
     journal.links_settled(connection)
-    return len(links)
+    return count
+
+
+def _linked(operation: Operation, run_id: str) -> dict[str, Any]:
+    return blank_link(operation.entity, run_id) | {
+        "link_id": operation.link_id,
+        "app_key": operation.source_key,
+        "ghl_key": operation.key,
+        "parent": operation.parent,
+        "how": operation.because,
+    }
 
 
 def settle_undo(

@@ -33,10 +33,8 @@ def newest(archived: Archived, entity: Entity, side: Side) -> str | None:
         return None
     tables = {kind: archived.relation(name) for kind, name in names.items()}
     query = render("baseline/newest", **tables)
-    rows = archived.sql.execute(query).fetchall()
-    for (at,) in rows:
-        return None if at is None else str(at)
-    return None
+    row = archived.sql.execute(query).fetchone()
+    return str(row[0]) if row and row[0] is not None else None
 
 
 def brought(stage: Stage, entity: Entity, side: Side) -> set[str]:
@@ -69,21 +67,19 @@ def _keys(stage: Stage, model: str, entity: Entity, side: Side, **more: object) 
     return {str(key) for (key,) in rows}
 
 
-def renew(stage: Stage, mapped: EntityMap, side: Side, found: Mapping[str, Record | None]) -> None:
+def renew(
+    stage: Stage, mapped: EntityMap, side: Side, records: Mapping[str, Record | None]
+) -> None:
     """Put what was read by key in place of what was brought: these were read in this run."""
     cover = f"cover_{mapped.entity}_{side}"
-    stage.refresh(mapped, side, found.items())
-    for key in found:
+    stage.refresh(mapped, side, records.items())
+    for key in records:
         stage.rows(f"INSERT INTO {cover} VALUES (?)", key)
 
 
-def certify(stage: Stage, entity: Entity, side: Side, *, as_of: str) -> str:
-    """Note that everybody is staged, and since when those were not read that this run did not.
-
-    Returns "": nothing is against it.
-    """
+def certify(stage: Stage, entity: Entity, side: Side, *, as_of: str) -> None:
+    """Note that everybody is staged, and since when those were not read that this run did not."""
     read = stage.snapshots[entity, side]
     query = render("baseline/brought", entity=entity, side=side)
     not_read = stage.count(f"SELECT count(*) FROM ({query})")
     stage.remember(replace(read, as_of=as_of, not_read=not_read))
-    return ""

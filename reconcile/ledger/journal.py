@@ -73,15 +73,18 @@ class Journal:
             (operation.entity.value, operation.link_id) for operation in self._noted(_FORGOTTEN)
         ]
 
-    def linked(self) -> list[Operation]:
-        """The links that the run made and did not come to settle."""
+    def linked(self) -> Iterator[Operation]:
+        """The links that the run made and did not come to settle, streamed: a million, perhaps."""
         return self._noted(_LINKED)
 
-    def _noted(self, status: str) -> list[Operation]:
+    def _noted(self, status: str) -> Iterator[Operation]:
         table = schema.journal
         query = sa.select(table.c.operation).where(self._mine, table.c.status == status)
-        with self.ledger.engine.connect() as connection:
-            return [operation_from(json.loads(line)) for (line,) in connection.execute(query)]
+        with self.ledger.engine.connect().execution_options(
+            stream_results=True, yield_per=_BATCH
+        ) as connection:
+            for (line,) in connection.execute(query):
+                yield operation_from(json.loads(line))
 
     def links_settled(self, connection: sa.Connection) -> None:
         """Strike out what `link` noted, inside a settlement: the links themselves are there now."""

@@ -200,3 +200,15 @@ def test_absence_is_concluded_of_calendars_that_were_read_alone(surgery: Surgery
     surgery.box.faults.clear()
     surgery.night()
     assert surgery.app() == {TEETH}
+
+
+def test_an_appointment_that_is_gone_is_not_offered_to_be_made_again(surgery: Surgery) -> None:
+    """Asked about, it may go from the app too, or stay there; in GHL none is ever made."""
+    file = surgery.folder / "acme.toml"
+    asks = file.read_text().replace('app = "mirror"', 'app = "hold"')
+    file.write_text(asks)
+    pair = load(file, environ={"GHL_TOKEN": "pit-whole"})
+    run_job(pair, FULL)
+    surgery.box.delete_appointment("b1")
+    (hold,) = run_job(pair, FULL).document["holds"]
+    assert [option["choice"] for option in hold["options"]] == ["delete", "keep"]

@@ -53,13 +53,13 @@ def list_events(call: Call) -> Answer:
         raise invalid("Either of calendarId, userId or groupId is required")
     whole = call.state.settings.events_whole
     shows = _within if whole else _touches
-    found = [
+    events = [
         event(one, location.timezone)
         for one in standing(call.state, location.id)
         if shows(one, start, end)
         if _asked(call, one)
     ]
-    return Answer(200, {"events": found})
+    return Answer(200, {"events": events})
 
 
 def _within(one: Appointment, start: int, end: int) -> bool:
@@ -91,8 +91,8 @@ def get_event(call: Call) -> Answer:
 
 def standing(state: State, location_id: str) -> list[Appointment]:
     """The live appointments of live contacts."""
-    held = state.live(Appointment, location_id)
-    return [one for one in held if not state.contacts[one.contact_id].deleted]
+    live = state.live(Appointment, location_id)
+    return [one for one in live if not state.contacts[one.contact_id].deleted]
 
 
 def _digits(call: Call, name: str) -> int | None:

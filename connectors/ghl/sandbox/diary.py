@@ -68,19 +68,19 @@ class Diary:
     def edit_appointment(self, appointment_id: str, **fields: Any) -> None:
         """Change or move an appointment: fields as `seed_appointment` takes them, and contactId."""
         with self.state.lock:
-            held = self.state.store.table(Appointment)[appointment_id]
+            before = self.state.store.table(Appointment)[appointment_id]
             changes = {attr: fields[wire] for wire, attr in _WIRE.items() if wire in fields}
             if "startTime" in fields:
-                start = parse_instant(fields["startTime"]) or held.start
-                changes |= {"start": start, "end": start + held.end - held.start}
-            updated = max(self.state.now(), held.updated + 1)
-            self.state.store.put(msgspec.structs.replace(held, **changes, updated=updated))
+                start = parse_instant(fields["startTime"]) or before.start
+                changes |= {"start": start, "end": start + before.end - before.start}
+            updated = max(self.state.now(), before.updated + 1)
+            self.state.store.put(msgspec.structs.replace(before, **changes, updated=updated))
 
     def delete_appointment(self, appointment_id: str) -> None:
         """Delete an appointment."""
         with self.state.lock:
-            held = self.state.store.table(Appointment)[appointment_id]
-            self.state.store.put(msgspec.structs.replace(held, deleted=True))
+            before = self.state.store.table(Appointment)[appointment_id]
+            self.state.store.put(msgspec.structs.replace(before, deleted=True))
 
     def appointments(self, location_id: str) -> list[Row]:
         """The live appointments of a location as its calendars show them."""

@@ -37,6 +37,10 @@ SELECT
     because,
     CASE
         WHEN merged IS NOT NULL THEN ['keep', 'delete']
+        {% if entity.spec.read_only %}
+        -- Of such a kind nothing is ever made in GHL.
+        WHEN gone = 'ghl' THEN ['delete', 'keep']
+        {% endif %}
         WHEN survivor IS NULL THEN ['delete', 'restore', 'keep']
         ELSE ['delete', 'relink', 'keep']
     END AS options,
