@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from connectors.memory import Vices
-from reconcile.model import Entity, Side
+from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Json
 from reconcile.values.mapping import EntityMap
 from reconcile.values.policy import Blank
@@ -200,18 +200,22 @@ class World(RuleBasedStateMachine):
 
     @rule(side=SIDES, kind=PICK)
     def read_only_half(self, side: Side, kind: int) -> None:
-        """An incomplete snapshot yields no delete on the other side (invariant 6)."""
+        """An incomplete snapshot yields no delete on the other side, nor of what hung on whom it did not show (invariant 6)."""
         entity = self.kind(kind)
         self.catch_up()
         self.simulation.world.set_vices(side, incomplete={entity: "page 2 answered 500"})
         result = self.simulation.run()
         self.simulation.world.set_vices(side, incomplete={})
-        gone = [
-            o
-            for o in result.operations
-            if o.entity is entity and o.side is side.other and o.kind.value == "delete"
-        ]
+        across = [o for o in result.operations if o.side is side.other and o.kind is OpKind.DELETE]
+        gone = [o for o in across if o.entity is entity]
+        if entity is Entity.CONTACT:
+            gone += [o for o in across if o.parent and not self.owner_there(side, o.parent)]
         assert not gone, gone
+
+    def owner_there(self, side: Side, link: str) -> bool:
+        """Whether the contact of that link is on a side."""
+        key = self.simulation.world.baseline()[link][f"{side}_key"]
+        return key in self.simulation.keys(side, Entity.CONTACT)
 
     @rule(data=st.data())
     def edit_between_plan_and_apply(self, data: st.DataObject) -> None:
