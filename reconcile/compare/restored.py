@@ -178,12 +178,16 @@ def ask(stage: Stage, mapped: EntityMap) -> None:
 
 
 def counts(stage: Stage, mapping: Mapping) -> Map[Side, tuple[int, int]]:
-    """How many records of a side went back and are asked about, and how many are missing there."""
+    """How many records of a side went back and are asked about now, and how many are missing there.
+
+    What an earlier run asked about was let through then, and counts no more.
+    """
     if not stage.has("held_back"):
         return {}
     by_side: dict[Side, tuple[int, int]] = {}
+    new = "link_id NOT IN (SELECT subject FROM in_question WHERE went_back)"
     for side in Side:
-        older = stage.count(f"SELECT count(*) FROM held_back WHERE side = '{side}'")
+        older = stage.count(f"SELECT count(*) FROM held_back WHERE side = '{side}' AND {new}")
         if older:
             missing = sum(_missing(stage, mapped.entity, side) for mapped in mapping.entities)
             by_side[side] = (older, missing)

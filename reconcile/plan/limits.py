@@ -144,7 +144,9 @@ def breaches(
     over += _opt_ins(plan, limits)
     for entity in facts.links:
         over += _creates(plan, facts, limits, entity)
-    return [breach for breach in over if breach.name not in allowed]
+    # Who brings a side back has said what becomes of it; what stays in question is asked about.
+    brought_back = {f"rewound-{side}" for side in Side if f"restore-{side}" in allowed}
+    return [breach for breach in over if breach.name not in brought_back.union(allowed)]
 
 
 def _identities(facts: Facts) -> Iterator[Breach]:
@@ -168,7 +170,8 @@ def _rewound(facts: Facts, limits: Limits) -> Iterator[Breach]:
                 f"records are older there than they were seen already, {missing} are missing; "
                 f"the limit is {limits.max_rewound} (max_rewound)\n"
                 f"    To bring them back from {other}: run --allow restore-{side}   "
-                f"(overwrites {older} records in {side.label}, and makes {missing} there again)",
+                f"(overwrites up to {older} records in {side.label}, and makes {missing} there "
+                "again)",
                 f"goes on without these records and asks about each; what else {side.label} lost "
                 "since is not noticed",
                 setting="max_rewound",

@@ -266,6 +266,35 @@ def test_to_allow_what_went_back_asks_about_each() -> None:
         assert world.cells(Side.GHL)[by_email(world, Side.GHL, "p0@x.com")]["company"] == "New 0"
 
 
+def test_what_is_asked_about_refuses_no_later_night() -> None:
+    """Once they were let through, the questions stand and the nights go on; a refused night asked nothing, and is refused again."""
+    world, _ = restored(people=4, max_rewound=3)
+    with world:
+        for _ in range(2):
+            with pytest.raises(Refused):
+                world.run()
+        asked = world.run(allowed=["rewound-app"]).holds
+        world.app.put(C, {"email": "late@x.com", "first_name": "Late"})
+        for _ in range(2):
+            world.clock.advance(86_400)
+            result = world.run()
+            assert {hold.hold_id for hold in result.holds} == {hold.hold_id for hold in asked}
+        assert by_email(world, Side.GHL, "late@x.com")
+
+
+def test_an_app_is_brought_back_also_where_much_of_it_stays_a_question() -> None:
+    """To bring it back by name is enough, though GHL is blank where the app is older: that is asked about, and refuses nothing."""
+    world, keys = restored(people=4, max_rewound=3)
+    with world:
+        for n in range(4):
+            key = by_email(world, Side.GHL, f"p{n}@x.com")
+            world.ghl.edit(C, key, {"company": None})
+        result = world.run(allowed=["restore-app", "updates"])
+        assert len([hold for hold in result.holds if hold.field == "company"]) == 4
+        assert by_email(world, Side.APP, "lead@x.com")
+        assert {world.cells(Side.APP)[key]["company"] for key in keys} == {"Old"}
+
+
 def test_a_blank_of_a_restored_backup_is_an_older_state_too() -> None:
     """A value that was empty at the time of the backup does not stand as an accepted difference: it is asked about, and brought back."""
     with World() as world:
