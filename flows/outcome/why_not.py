@@ -239,7 +239,7 @@ def _planned(sources: Sources, side: Side, key: str, last: Seen) -> Iterator[Rea
             yield Reason("pending", says, what, run_id=row.run_id)
         else:
             known = remedy(str(code))
-            says = f"it was not made in {across}: {known.meaning}{f': {detail}' if detail else ''}"
+            says = f"it was not made in {across}. {known.meaning} {detail or ''}".rstrip()
             yield Reason(str(status), says, known.remedy, run_id=row.run_id)
 
 

@@ -328,8 +328,8 @@ def _failed(whole: Map[str, Any]) -> str:
     if not groups:
         return ""
     failed = sum(group["count"] for group in groups)
-    reason = groups[0]["meaning"]
-    return f"{many(failed, 'operation')} did not go as planned, most often because {reason}."
+    reason, _, _ = groups[0]["meaning"].partition(". ")
+    return f"{many(failed, 'operation')} did not go as planned. Most often: {reason.rstrip('.')}."
 
 
 def _balance(whole: Map[str, Any]) -> str:

@@ -262,10 +262,32 @@ def test_a_rejected_write_stands_with_its_remedy() -> None:
             whole = document(found.stage, found.run.mapping, found.about)
     (group,) = whole["failures"]
     assert group["code"] == "INVALID_FIELD"
-    assert "mapping" in group["remedy"]
+    assert "at its source" in group["remedy"]
     assert group["examples"][0]["label"] == "Ann"
     assert whole["verdict"]["code"] == "failures"
     assert whole["entities"]["contact"]["failed"] == 1
+
+
+def test_a_write_that_never_happened_is_not_told_as_refused() -> None:
+    """What a look after an interruption showed is no refusal: nobody has to correct anything, the next run does it."""
+    (group,) = failures(
+        [
+            {
+                "op_id": "1",
+                "entity": "note",
+                "kind": "create",
+                "side": "ghl",
+                "label": "called",
+                "detail": "",
+                "trace_id": None,
+                "status": "skipped",
+                "code": "NOT_APPLIED",
+            }
+        ]
+    )
+    assert group["settles_itself"]
+    assert "never to have happened" in group["meaning"]
+    assert "next run plans it again" in group["remedy"]
 
 
 def test_a_cause_that_many_share_is_told_once() -> None:
