@@ -123,9 +123,11 @@ def _shows(column: Column, concept: Concept) -> bool:
 def _is_strange(column: Column, concept: Concept) -> bool:
     """Whether a column cannot be a concept.
 
-    Its type says so, or a word that makes it something else.
+    Its type says so, its values, or a word that makes it something else.
     """
     if column.type not in _TYPES.get(concept, _TEXTS):
+        return True
+    if concept != "email" and (evidence(column, "email").share or 0) >= 0.8:
         return True
     return not STRANGERS.get(concept, frozenset()).isdisjoint(words(column.title))
 
@@ -389,7 +391,7 @@ def _custom(
             key,
         )
         for key, info in known.items()
-        if key.startswith(custom) and info.writable
+        if key.startswith(custom) and info.writable and _takes(info, column)
     ]
     confidence, key = max(scored, default=(0.0, ""))
     if confidence < SURE:
@@ -403,11 +405,18 @@ def _custom(
     )
 
 
+def _takes(info: FieldInfo, column: Column) -> bool:
+    """Whether a custom field may hold what a column does: a text of GHL's is no JSON document."""
+    return column.type != "json" or info.type in ("tags", "json")
+
+
 def _why(column: Column, placed: Mapping[str, Guess], entity: Entity) -> str:
     if column.strange:
         return column.strange
     if SECRET_WORDS.intersection(words(column.name)):
         return "it looks like a secret, which has no business in GHL"
+    if column.type == "json":
+        return "it holds JSON, and GHL texts: offer a view with what GHL shall show of it"
     if entity.spec.person and likeness(column.name, GENDER) >= SURE:
         return "GHL takes a gender only when a contact is created"
     if entity.spec.person and likeness(column.name, CONTACT["name"]) >= SURE and len(placed) > 1:

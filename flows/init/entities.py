@@ -73,8 +73,8 @@ LIKENESS: Mapping[Entity, Likeness] = MappingProxyType(
             lacking=(
                 "no table looks like companies: one needs a name, and contacts that refer to it"
             ),
-            has=frozenset({"name"}),
-            natives={"address1": "address"},
+            has=frozenset({"companyName"}),
+            natives={"companyName": "name", "address1": "address"},
         ),
         Entity.CONTACT: Likeness(
             concepts={concept: said for concept, said in CONTACT.items() if concept != "tags"},

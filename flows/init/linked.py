@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from flows.init.beside import READ, Beside, Search
@@ -11,13 +11,14 @@ from flows.init.ends import End, end_of, new_values, not_deleted, primary, scala
 from flows.init.found import Table
 from flows.init.pointed import company_of
 from flows.init.proposal import Join
-from flows.init.words import (
-    words,
-)
+from flows.init.words import TABLES, Concept, table_likeness, words
 from reconcile.entities import OWNER
+from reconcile.model import Entity
 
 _READ = ("table", "on", "to", "fixed")
 """What is said of a link table that is only read."""
+_NAMES = frozenset({"firstName", "lastName", "name"})
+"""What a person has, and an address has not."""
 
 
 def linked(search: Search) -> Iterator[Beside]:
@@ -46,7 +47,18 @@ def _is_link(table: Table, end: End) -> bool:
     """Whether a table holds little but keys, flags and times, and leads to one other table."""
     # A table that leads to several others joins more than the two: tasks to people and companies.
     further = {*table.references} - {end.column}
-    return len(further) == 1 and not guesses(table, OWNER)
+    return len(further) == 1 and not guesses(table, OWNER) and not _has_texts(table)
+
+
+def _has_texts(table: Table) -> bool:
+    """Whether somebody wrote something into its rows: a link is deleted where a value is cleared."""
+    return any(one.concept == "body" for one in guesses(table, Entity.NOTE))
+
+
+def _is_of_addresses(table: Table, known: Collection[Concept]) -> bool:
+    """Whether rows are addresses: those of people, who look after contacts, are not the contacts'."""
+    people = table_likeness(table.bare, TABLES["not contact"]) > 0
+    return not people and _NAMES.isdisjoint(known)
 
 
 def _over(
@@ -65,9 +77,9 @@ def _over(
         table,
     )
     because = f'behind the link table "{link.name}"'
-    emails = [one for one in guesses(table, OWNER) if one.concept == "email"]
-    if emails:
-        return _emails(table, emails[0], via, because)
+    known = {one.concept: one for one in guesses(table, OWNER)}
+    if "email" in known and _is_of_addresses(table, known):
+        return _emails(table, known["email"], via, because)
     company = company_of(table)
     if company is None:
         return None

@@ -103,16 +103,18 @@ def _own(
     said = {"table": table.name, "on": {end.column: key}}
     fixed = {**end.fixed, **not_deleted(table)}
     kind, others = _kind(table, end)
-    if others and kind is None:
+    flag = primary(table)
+    if others and kind is None and flag is None:
         why = (
             f"a contact has several of its rows ({', '.join(others)}), and none is called the main "
             "one: fixed = { … } chooses"
         )
         return Unplaced(table.name, why)
     fixed |= kind or {}
-    flag = primary(table)
     if flag is not None:
         said["first"] = ", ".join([f"{flag} desc", *table.key[:1]])
+    # Among rows of other kinds another one may be the main one.
+    marked = {flag: scalar(table.column(flag), "1")} if flag is not None and not fixed else {}
     return Beside(
         _finished(
             Join(
@@ -122,6 +124,7 @@ def _own(
             ),
             table,
             fixed,
+            marked,
             fields,
         ),
         fields,
@@ -129,11 +132,16 @@ def _own(
 
 
 def _finished(
-    join: Join, table: Table, fixed: Mapping[str, Scalar], fields: Sequence[Guess]
+    join: Join,
+    table: Table,
+    fixed: Mapping[str, Scalar],
+    marked: Mapping[str, Scalar],
+    fields: Sequence[Guess],
 ) -> Join:
     """With what selects rows, and what new ones get."""
     columns = [
         *fixed,
+        *marked,
         *(one.column.name for one in fields),
         *join.said["on"],
         *table.key,
@@ -146,7 +154,7 @@ def _finished(
     )
     more = {
         "fixed": dict(fixed),
-        "on_create": values,
+        "on_create": {**values, **marked},
         "modified_at": stamp.name if stamp else None,
     }
     return replace(join, said={**join.said, **{name: said for name, said in more.items() if said}})

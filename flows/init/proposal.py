@@ -106,6 +106,7 @@ class Proposal:
     lines: tuple[Line, ...]
     unplaced: tuple[Unplaced, ...] = ()
     region: str | None = None
+    timezone: str = ""
 
     def place(self, entity: Entity) -> Place | None:
         """The table of an entity, if one was found."""

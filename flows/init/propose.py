@@ -11,6 +11,7 @@ from flows.init.ends import Scalar, commonest, holding, new_values, tenant, tena
 from flows.init.entities import LIKENESS
 from flows.init.found import Table
 from flows.init.joining import beside
+from flows.init.owners import owners
 from flows.init.pivot import called_so
 from flows.init.pointed import company_flag
 from flows.init.proposal import SURE, Line, Place, Proposal, Unplaced
@@ -72,6 +73,7 @@ def propose(
     if places:
         whose = _whose(by_name[places[0].table], tables, choose)
         places = _with_all(places, tables, proposed, whose)
+        proposed += owners(places, by_name, [one for one in proposed if isinstance(one, Line)])
     present = {place.entity for place in places}
     missing = [
         Unplaced(entity.value, like.lacking)
@@ -87,6 +89,7 @@ def propose(
         lines=(*(one for one in proposed if isinstance(one, Line)), *_tag_lines(places)),
         unplaced=(*missing, *(one for one in unplaced if one.where != tags)),
         region=ghl.region,
+        timezone=ghl.timezone,
     )
 
 

@@ -351,7 +351,7 @@ def _todo(proposal: Proposal, head: Head, environ: Mapping[str, str]) -> tuple[s
     said = []
     if head.app_url == f"env:{APP_VARIABLE}" and APP_VARIABLE not in environ:
         said.append(
-            f"The URL holds a password, so the file says env:{APP_VARIABLE}: "
+            f"The URL names a login, so the file says env:{APP_VARIABLE}: "
             "export that variable before each run."
         )
     unsure = [line for line in proposal.lines if SURE <= line.confidence < _DOUBT]

@@ -49,8 +49,10 @@ class Scored:
 def contact_places(tables: Sequence[Table]) -> list[Place]:
     """The tables that may be the contacts', the likeliest first."""
     scored = [_as_contact(table, tables) for table in tables]
-    scored.sort(key=lambda one: -one.score)
     likely = [one for one in scored if one.score >= _AT_LEAST]
+    # What hangs on a contact refers to the table, and would not be found by a view of it.
+    led = [one.table for one in likely if _is_referred_to(one.table, tables)]
+    likely.sort(key=lambda one: (any(_shows(one.table, table) for table in led), -one.score))
     return [
         _place(
             OWNER,
@@ -59,6 +61,22 @@ def contact_places(tables: Sequence[Table]) -> list[Place]:
         )
         for one in likely
     ]
+
+
+def _is_referred_to(table: Table, tables: Sequence[Table]) -> bool:
+    return any(table.name in other.references.values() for other in tables if other.key)
+
+
+def _shows(view: Table, table: Table) -> bool:
+    """Whether rows without a key of their own are those of a table, as a view has them."""
+    if view.key or len(table.key) != 1:
+        return False
+    [key] = table.key
+    shared = {column.name for column in view.columns} & {column.name for column in table.columns}
+    known = {row[key]: row for row in table.rows if key in row}
+    met = [(row, known[row[key]]) for row in view.rows if row.get(key) in known]
+    same = [all(one.get(name) == other.get(name) for name in shared) for one, other in met]
+    return len(shared) > 1 and bool(met) and sum(same) >= 0.8 * len(met)
 
 
 def linked_places(contacts: Table, tables: Sequence[Table]) -> list[tuple[Place, Line]]:

@@ -17,7 +17,7 @@ from flows.init.found import Column, Table
 from flows.init.proposal import SURE
 from flows.init.words import CONTACT, TABLES, likeness, table_likeness, words
 
-_SAID = f"{CONTACT['tags']}|name|title|text|value|bezeichnung|libelle|nombre|nom|nome"
+_SAID = f"{CONTACT['tags']}|name|title|text|value|caption|bezeichnung|libelle|nombre|nom|nome"
 _KINDS = frozenset({"type", "context", "kind", "scope"})
 Said = Mapping[str, Any]
 

@@ -235,7 +235,7 @@ _OF_COMPANIES = ("phone", "email", "website", "address1", "city", "state", "post
 """What a company has as people have it."""
 
 COMPANY: Mapping[Concept, str] = {
-    "name": COMPANY_NAMES,
+    "companyName": COMPANY_NAMES,
     **{concept: CONTACT[concept] for concept in _OF_COMPANIES},
     "description": "description|about|beschreibung|descripcion|descrizione|descricao|omschrijving",
 }
@@ -301,6 +301,7 @@ ROLE: Mapping[Concept, str] = {
     "version": "version|row version|rowversion|lock version|revision|etag|version no",
     "deleted": (
         "deleted|deleted at|is deleted|deleted on|removed at|date deleted|geloescht|geloescht am"
+        "|archived|archived at|archived on|is archived|discarded at|trashed at|archiviert am"
         "|eliminado|borrado|supprime|supprime le|cancellato"
     ),
 }
@@ -440,8 +441,8 @@ def likeness(
 
 
 def _undated(form: str) -> str:
-    """Without the word that only says what kind of value it is: date_due, date_deadline."""
-    return " ".join(word for word in form.split() if word != "date") or form
+    """Without the word that only says what kind of value it is: date_due, body_html."""
+    return " ".join(word for word in form.split() if word not in ("date", "html")) or form
 
 
 def _once(own: tuple[str, ...]) -> tuple[str, ...]:

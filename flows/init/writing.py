@@ -6,7 +6,7 @@ One line per field, with the reason beside it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,11 @@ def _top(
         yield (
             f"region = {_quoted(proposal.region)}  # the location's country, "
             "for phones without a country code"
+        )
+    if proposal.timezone not in ("", "UTC"):
+        yield (
+            f"# timezone = {_quoted(proposal.timezone)}  # the location's: if the app writes times "
+            "without a zone in it; else they are taken for UTC"
         )
 
 
@@ -167,24 +172,13 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
         lines = proposal.fields(place.entity)
         yield ""
         yield f"[{place.entity}]"
-        if place.creates:
-            yield f'create = "{place.creates_on}"  # {_comment(place.creates)}'
-        elif not place.entity.parent:
-            yield (
-                '# create = "both"  # or "app", "ghl", "none": '
-                "on which sides records may be created"
-            )
+        mapped = {name for line in lines if line.confidence >= SURE for name in line.ghl}
+        missing = [name for name in GHL[place.entity].required if name not in mapped]
+        yield from _creates(place, missing)
         if not place.entity.parent:
             yield (
                 '# delete = { app = "hold", ghl = "hold" }  # or "mirror", "ignore": '
                 "when the other end is gone"
-            )
-        mapped = {name for line in lines if line.confidence >= SURE for name in line.ghl}
-        missing = [name for name in GHL[place.entity].required if name not in mapped]
-        if missing:
-            yield (
-                f'create = "app"  # GHL asks for {" and ".join(missing)} of each new '
-                f"{place.entity}, and nothing is mapped"
             )
         # Written out, so that nobody has to know what holds where nothing is said.
         rules = _match(place.entity, lines)
@@ -202,6 +196,22 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
             *_unplaced(proposal, place.entity),
         )
     yield from _absent(proposal)
+
+
+def _creates(place: Place, missing: Sequence[str]) -> Iterator[str]:
+    """On which sides records may be made, once, with each reason why not on the others."""
+    reasons = {}
+    if place.creates:
+        reasons[place.creates_on] = place.creates
+    if missing:
+        reasons["app"] = (
+            f"GHL asks for {' and '.join(missing)} of each new {place.entity}, and nothing is mapped"
+        )
+    if reasons:
+        side = "none" if len(reasons) > 1 else next(iter(reasons))
+        yield f'create = "{side}"  # {_comment("; ".join(reasons.values()))}'
+    elif not place.entity.parent:
+        yield '# create = "both"  # or "app", "ghl", "none": on which sides records may be created'
 
 
 def _match(

@@ -123,6 +123,7 @@ def test_crm(tmp_path: Path) -> None:
         "company",
         "opportunity",
         "people.display_name",
+        "people.owner_id",
         "people.shoe_size",
     }
 
