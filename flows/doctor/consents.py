@@ -6,7 +6,7 @@ It also asks whether the app's columns look as if they were read the wrong way r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from connectors.ghl.entities import GHL
 from flows.doctor.finding import Finding, failures, ok, warning
@@ -19,6 +19,7 @@ from reconcile.values.mapping import Field, Mapping
 
 _FEW = 20
 """So few say nothing of a column."""
+_SHOWN = 3
 
 
 def consents(mapping: Mapping, app: Connector) -> Iterator[Finding]:
@@ -44,6 +45,9 @@ def _finding(field: Field, said: Counter[Cell]) -> Finding:
     yes, no = said[ALLOWED], sum(said[word] for word in NOES)
     answers = yes + no
     line = f'{field.name}: GHL\'s "{field.ghl[0]}"'
+    unknown = [word for word in said if word and word != ALLOWED and word not in NOES]
+    if unknown:
+        return _unread(line, unknown, sum(said[word] for word in unknown))
     if not answers:
         return ok(f"{line}; nobody in the app says yes or no yet")
     share = f"{no:,} of {answers:,} say no in the app ({no / answers:.0%})"
@@ -54,3 +58,13 @@ def _finding(field: Field, said: Counter[Cell]) -> Finding:
         )
         return warning(f"{line}; {share}: is the column read the right way round?", remedy)
     return ok(f"{line}; {share}")
+
+
+def _unread(line: str, words: Sequence[str], records: int) -> Finding:
+    """What is no answer might be a no: each record is asked about, until the pair file says."""
+    shown = ", ".join(f'"{word}"' for word in sorted(words)[:_SHOWN])
+    remedy = (
+        'Add what each means to its choices: "allowed", "denied", or "" where it says that nobody '
+        "was asked. Until then each is a question."
+    )
+    return warning(f"{line}; {records:,} in the app say {shown}, which is no yes and no no", remedy)

@@ -51,12 +51,12 @@ def _is_link(table: Table, end: End) -> bool:
 
 
 def _has_texts(table: Table) -> bool:
-    """Whether somebody wrote something into its rows: a link is deleted where a value is cleared."""
+    """Whether people write into its rows: a link is deleted where a value is cleared."""
     return any(one.concept == "body" for one in guesses(table, Entity.NOTE))
 
 
 def _is_of_addresses(table: Table, known: Collection[Concept]) -> bool:
-    """Whether rows are addresses: those of people, who look after contacts, are not the contacts'."""
+    """Whether its rows are addresses: those of who looks after contacts are not the contacts'."""
     people = table_likeness(table.bare, TABLES["not contact"]) > 0
     return not people and _NAMES.isdisjoint(known)
 

@@ -1,4 +1,4 @@
-"""The columns that point to those who work with the application, of which GHL may have its users."""
+"""The columns that point to those who work with the application: GHL may have them as users."""
 
 from __future__ import annotations
 

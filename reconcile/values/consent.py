@@ -29,7 +29,8 @@ _GHL = {"active": DENIED, "inactive": ALLOWED, "true": DENIED, "false": None}
 class Consent(Codec):
     """One channel's consent.
 
-    `table` gives what each of the app's words says; a boolean has the words true and false.
+    `table` gives what each of the app's words says, "" where it says nothing; a boolean has the
+    words true and false.
     """
 
     table: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +57,7 @@ class Consent(Codec):
         if side is Side.GHL:
             status = {DENIED: "active", ALLOWED: "inactive"}.get(said or "", said)
             return (status,) * arity
-        word = next((word for word, meaning in self.table.items() if meaning == said), said)
+        word = next((word for word, meaning in self.table.items() if meaning == (said or "")), said)
         return ({"true": True, "false": False}.get(word or "", word),) * arity
 
     def fault(self, cell: Cell) -> str | None:

@@ -119,6 +119,13 @@ def test_a_consent_restricts_unless_the_pair_file_lets_a_yes_travel(tmp_path: Pa
     worded = made('{ ghl = "dnd.email", choices = { on = "allowed", off = "denied" } }')
     assert worded.codec.encode("denied", Side.APP, 1) == ("off",)
     assert worded.codec.encode("denied", Side.GHL, 1) == ("active",)
+    unasked = made(
+        '{ ghl = "dnd.email", choices = { on = "allowed", off = "denied", new = "" } }'
+    ).codec
+    assert unasked.fault(unasked.decode(["new"], Side.APP)) is None
+    assert unasked.decode(["new"], Side.APP) is None
+    assert unasked.encode(None, Side.APP, 1) == ("new",)
+    assert worded.codec.encode(None, Side.APP, 1) == (None,)
     travels = made('{ ghl = "dnd.email", true_says = "allowed", opt_in = "travels" }')
     assert travels.rule == Rule(conflict=OnConflict.RESTRICT, opt_in=True)
 

@@ -189,6 +189,22 @@ def test_a_consent_that_looks_turned_round_is_told(
     assert "dnd.call, dnd.email" in _said(found, "no consent is mapped to").what
 
 
+def test_words_of_a_consent_that_the_pair_file_does_not_know_are_told(world: World) -> None:
+    """A third word might be a no: it is named with how many say it, and not left out of the count."""
+    with sqlite3.connect(world.folder / "app.db") as app:
+        app.execute("ALTER TABLE people ADD sms TEXT")
+        rows = [(f"p{number}@x.com", "yes" if number < 10 else "unasked") for number in range(40)]
+        app.executemany("INSERT INTO people (mail, sms) VALUES (?, ?)", rows)
+    app.close()
+    line = 'sms = {{ ghl = "dnd.sms", choices = {{ yes = "allowed", no = "denied"{} }} }}'
+    found = world.check(world.pair(PAIR.replace('phone = "phone"', line.format(""))))
+    hit = _said(found, 'sms: GHL\'s "dnd.sms"; 30 in the app say "unasked"')
+    assert hit.level is Level.WARNING
+    assert '""' in hit.remedy
+    told = world.check(world.pair(PAIR.replace('phone = "phone"', line.format(', unasked = ""'))))
+    assert _said(told, 'sms: GHL\'s "dnd.sms"; 0 of 10 say no in the app').level is Level.OK
+
+
 def test_an_app_that_takes_no_writes_is_told(world: World) -> None:
     """A database file that may not be written is a warning: a plan that writes to it would be refused."""
     (world.folder / "app.db").chmod(0o444)
