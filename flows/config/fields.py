@@ -475,8 +475,8 @@ def _words_objections(form: FieldForm, codec: Consent) -> Iterator[_Objection]:
     strange = sorted(set(codec.table.values()) - {ALLOWED, DENIED, ""})
     if strange:
         remedy = (
-            f'Write "{ALLOWED}" or "{DENIED}" for each of the app\'s words, and "" for one that says '
-            "that nobody was asked."
+            f'Write "{ALLOWED}" or "{DENIED}" for each of the app\'s words, and "" for one that '
+            "says that nobody was asked."
         )
         yield "choices", f'a consent is allowed or denied, never "{strange[0]}"', remedy
 

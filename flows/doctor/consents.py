@@ -6,7 +6,7 @@ It also asks whether the app's columns look as if they were read the wrong way r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from connectors.ghl.entities import GHL
 from flows.doctor.finding import Finding, failures, ok, warning
@@ -45,9 +45,13 @@ def _finding(field: Field, said: Counter[Cell]) -> Finding:
     yes, no = said[ALLOWED], sum(said[word] for word in NOES)
     answers = yes + no
     line = f'{field.name}: GHL\'s "{field.ghl[0]}"'
-    unknown = [word for word in said if word and word != ALLOWED and word not in NOES]
+    unknown = {
+        word: records
+        for word, records in said.items()
+        if word is not None and word not in (ALLOWED, *NOES)
+    }
     if unknown:
-        return _unread(line, unknown, sum(said[word] for word in unknown))
+        return _unread(line, unknown)
     if not answers:
         return ok(f"{line}; nobody in the app says yes or no yet")
     share = f"{no:,} of {answers:,} say no in the app ({no / answers:.0%})"
@@ -60,9 +64,11 @@ def _finding(field: Field, said: Counter[Cell]) -> Finding:
     return ok(f"{line}; {share}")
 
 
-def _unread(line: str, words: Sequence[str], records: int) -> Finding:
+def _unread(line: str, words: dict[str, int]) -> Finding:
     """What is no answer might be a no: each record is asked about, until the pair file says."""
-    shown = ", ".join(f'"{word}"' for word in sorted(words)[:_SHOWN])
+    records = sum(words.values())
+    first = sorted(words)[:_SHOWN]
+    shown = ", ".join(f'"{word}"' for word in first)
     remedy = (
         'Add what each means to its choices: "allowed", "denied", or "" where it says that nobody '
         "was asked. Until then each is a question."

@@ -127,7 +127,8 @@ def _is_strange(column: Column, concept: Concept) -> bool:
     """
     if column.type not in _TYPES.get(concept, _TEXTS):
         return True
-    if concept != "email" and (evidence(column, "email").share or 0) >= 0.8:
+    emails = evidence(column, "email").share or 0
+    if concept != "email" and emails >= 0.8:
         return True
     return not STRANGERS.get(concept, frozenset()).isdisjoint(words(column.title))
 

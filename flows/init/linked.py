@@ -13,7 +13,6 @@ from flows.init.pointed import company_of
 from flows.init.proposal import Join
 from flows.init.words import TABLES, Concept, table_likeness, words
 from reconcile.entities import OWNER
-from reconcile.model import Entity
 
 _READ = ("table", "on", "to", "fixed")
 """What is said of a link table that is only read."""
@@ -52,7 +51,8 @@ def _is_link(table: Table, end: End) -> bool:
 
 def _has_texts(table: Table) -> bool:
     """Whether people write into its rows: a link is deleted where a value is cleared."""
-    return any(one.concept == "body" for one in guesses(table, Entity.NOTE))
+    guessed = [one for kind in OWNER.children for one in guesses(table, kind)]
+    return any(one.concept == "body" for one in guessed)
 
 
 def _is_of_addresses(table: Table, known: Collection[Concept]) -> bool:

@@ -20,29 +20,37 @@ def owners(
 ) -> Iterator[Unplaced]:
     """A word for each such column: whether it is the owner is not guessed."""
     for place in places:
-        mapped = {line.column for line in lines if line.entity is place.entity}
+        taken = {line.column for line in lines if line.entity is place.entity}
         for column, target in by_name[place.table].references.items():
+            clerk = not _CLERKS.isdisjoint(words(column))
             email = _email(by_name.get(target))
-            if email is None or column in mapped or not _CLERKS.isdisjoint(words(column)):
+            if email is None or clerk or column in taken:
                 continue
             for native in sorted(GHL[place.entity].owners):
-                where, why = f"{place.table}.{column}", _why(place, column, target, email, native)
-                yield Unplaced(where, why, place.entity)
+                why = _why(place, column, target, email, native)
+                yield Unplaced(f"{place.table}.{column}", why, place.entity)
 
 
 def _email(table: Table | None) -> tuple[str, str] | None:
     """The key of a table of those people, and the column of their emails."""
-    if (
-        table is None
-        or len(table.key) != 1
-        or not table_likeness(table.bare, TABLES["not contact"])
-    ):
+    if table is None or not table_likeness(table.bare, TABLES["not contact"]):
         return None
-    emails = [one.column.name for one in guesses(table, OWNER) if one.concept == "email"]
-    return (table.key[0], emails[0]) if emails else None
+    if len(table.key) != 1:
+        return None
+    [key] = table.key
+    for one in guesses(table, OWNER):
+        if one.concept == "email":
+            return key, one.column.name
+    return None
 
 
-def _why(place: Place, column: str, target: str, email: tuple[str, str], native: str) -> str:
+def _why(
+    place: Place,
+    column: str,
+    target: str,
+    email: tuple[str, str],
+    native: str,
+) -> str:
     key, address = email
     table = f'table = "{target}", on = {{ {key} = "{column}" }}, find = "{address}"'
     line = f'"owner.{address}" = {{ ghl = "{native}", by = "email" }}'

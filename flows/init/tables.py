@@ -52,7 +52,12 @@ def contact_places(tables: Sequence[Table]) -> list[Place]:
     likely = [one for one in scored if one.score >= _AT_LEAST]
     # What hangs on a contact refers to the table, and would not be found by a view of it.
     led = [one.table for one in likely if _is_referred_to(one.table, tables)]
-    likely.sort(key=lambda one: (any(_shows(one.table, table) for table in led), -one.score))
+    likely.sort(
+        key=lambda one: (
+            any(_shows(one.table, table) for table in led),
+            -one.score,
+        )
+    )
     return [
         _place(
             OWNER,
@@ -72,11 +77,20 @@ def _shows(view: Table, table: Table) -> bool:
     if view.key or len(table.key) != 1:
         return False
     [key] = table.key
-    shared = {column.name for column in view.columns} & {column.name for column in table.columns}
+    own = {column.name for column in view.columns}
+    shared = own.intersection(column.name for column in table.columns)
+    if len(shared) < 2:
+        return False
     known = {row[key]: row for row in table.rows if key in row}
-    met = [(row, known[row[key]]) for row in view.rows if row.get(key) in known]
-    same = [all(one.get(name) == other.get(name) for name in shared) for one, other in met]
-    return len(shared) > 1 and bool(met) and sum(same) >= 0.8 * len(met)
+    met = 0
+    same = 0
+    for row in view.rows:
+        other = known.get(row.get(key, ""))
+        if other is None:
+            continue
+        met += 1
+        same += all(row.get(name) == other.get(name) for name in shared)
+    return met > 0 and same >= 0.8 * met
 
 
 def linked_places(contacts: Table, tables: Sequence[Table]) -> list[tuple[Place, Line]]:

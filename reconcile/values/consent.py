@@ -57,7 +57,8 @@ class Consent(Codec):
         if side is Side.GHL:
             status = {DENIED: "active", ALLOWED: "inactive"}.get(said or "", said)
             return (status,) * arity
-        word = next((word for word, meaning in self.table.items() if meaning == (said or "")), said)
+        wanted = said or ""
+        word = next((word for word, meaning in self.table.items() if meaning == wanted), said)
         return ({"true": True, "false": False}.get(word or "", word),) * arity
 
     def fault(self, cell: Cell) -> str | None:
