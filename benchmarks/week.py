@@ -2,26 +2,27 @@
 
     python benchmarks/week.py [--locations 50] [--nights 3] [--workers 4] [--contacts 8] [--limit 20]
 
-All locations lie in one sandbox, in a process of its own, reached over HTTP; all pairs run in this process, through the
-fleet's own order and its second tries, so that its memory is a worker's. Waiting takes no time: each worker has a time line
-of its own, and whoever is furthest behind runs next, so that what is measured does not depend on what else the machine does.
-A run takes what it waited, its CPU, and `LATENCY` a request. Each day somebody edits each location on both sides. The
-faults: a token is revoked, a location answers 503 for an hour, one is slow, one ledger is dead for a night, and each 37th
-request is answered with 429. The ideal of a night is the sum of what its runs cannot do without, shared out over the
-workers: CPU, latency, and the least time in which the window lets so many requests through, or a window for each 429.
-The last line is one JSON object.
+All locations lie in one sandbox, in a process of its own, reached over HTTP; all pairs run in this process, in the fleet's
+own turns, so that its memory is a worker's. Waiting takes no time: the clock jumps from the start or end of one run to the
+next, so that what is measured does not depend on what else the machine does.
+A run takes what it waits, its CPU, and `LATENCY` a request, one after the other, which passes while the answer is on its
+way. Each day somebody edits each location on both sides. The faults: a token is revoked, a location answers 503 for an
+hour, one is slow, one ledger is dead for a night, and each 37th request is answered with 429. The ideal of a night is the
+sum of what its runs cannot do without, shared out over the workers: CPU, and the latency of its requests with what each 429
+asks it to wait, or the least time in which the window lets so many through. The last line is one JSON object.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import heapq
 import json
+import math
 import multiprocessing
 import resource
 import sqlite3
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -30,12 +31,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from connectors.ghl.sandbox import Fault, Limit, Sandbox, Settings, serve
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from connectors.ghl.sandbox import Fault, Limit, Sandbox, Settings
+from connectors.ghl.sandbox.serve import hosted, make_app
 from flows.clock import Clock, going_by
 from flows.config import load
-from flows.jobs.fleet import PASSING, Job, Pace, fleet, longest_first, of_document
+from flows.jobs.fleet import is_put_off, longest_first, of_document
 from flows.jobs.full import FULL
-from flows.outcome.fleet import FleetReport, PairRun
+from flows.jobs.turns import USUAL, Turn, Turns
+from flows.outcome.fleet import PairRun
 from flows.runner import run_job
 from reconcile.errors import ReconcileError
 
@@ -76,8 +81,9 @@ class Locations:
 
     def __init__(self, names: tuple[str, ...], limit: int, clock: Any) -> None:
         self._ours, theirs = multiprocessing.Pipe()
+        self.tally = multiprocessing.Array("d", 2, lock=False)
         self._process = multiprocessing.Process(
-            target=_serve, args=(names, limit, clock, theirs), daemon=True
+            target=_serve, args=(names, limit, clock, self.tally, theirs), daemon=True
         )
         self._process.start()
         self.url: str = self._ours.recv()
@@ -97,67 +103,46 @@ class Locations:
         self._process.join(10)
 
 
-def _serve(names: tuple[str, ...], limit: int, clock: Any, pipe: Connection) -> None:
+class Far:
+    """Lets time pass on the clock with each request, and adds up what a run cannot do without.
+
+    `tally` has the answers that were none of 429, and the seconds that all took or asked for.
+    """
+
+    def __init__(self, app: ASGIApp, clock: Any, tally: Any) -> None:
+        self._app, self._clock, self._tally = app, clock, tally
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
+        async def tallied(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                refused = message["status"] == 429
+                headers = dict(message["headers"])
+                self._tally[0] += not refused
+                self._tally[1] += float(headers.get(b"retry-after", 0)) if refused else 0.0
+            await send(message)
+
+        if scope["type"] == "http":
+            slow = f"Bearer pit-{SLOWLY}".encode() in dict(scope["headers"]).values()
+            seconds = SLOW if slow else LATENCY
+            self._clock.value += seconds
+            self._tally[1] += seconds
+        await self._app(scope, receive, tallied)
+
+
+def _serve(names: tuple[str, ...], limit: int, clock: Any, tally: Any, pipe: Connection) -> None:
     quota = Limit(max=limit, window_seconds=WINDOW, daily=100_000)
     box = Sandbox(Settings(pit=quota, lag_seconds=0.0, seed=1), clock=lambda: clock.value)
     for name in names:
         box.add_location(name)
         box.add_token(f"pit-{name}", name)
-    with serve(box) as url, suppress(EOFError):
+    with hosted(Far(make_app(box), clock, tally)) as url, suppress(EOFError):
         pipe.send(url)
         while True:
             name, args, said = pipe.recv()
             hand = box.faults.clear if name == "calm" else getattr(box, name)
             pipe.send(hand(*args, **said))
-
-
-@dataclass
-class Workers:
-    """As many time lines as workers: whoever is furthest behind runs next, and nobody beside it."""
-
-    clock: Any
-    many: int
-    start: float = 0.0
-    left: int = 0
-    busy: float = 0.0
-    at: dict[int, float] = field(default_factory=dict)
-    waiting: set[int] = field(default_factory=set)
-    running: bool = False
-    turn: threading.Condition = field(default_factory=threading.Condition)
-
-    def begin(self, at: float, pairs: int) -> None:
-        """So many pairs are to run from that moment on."""
-        self.at, self.start, self.left = {}, at, pairs
-
-    def end(self) -> float:
-        """When the last of them is through."""
-        over = max(self.at.values(), default=self.start)
-        self.busy += over - self.start
-        return over
-
-    @contextmanager
-    def turns(self) -> Iterator[None]:
-        """This worker's turn: the clock shows its own time."""
-        me = threading.get_ident()
-        with self.turn:
-            self.at.setdefault(me, self.start)
-            self.waiting.add(me)
-            self.turn.notify_all()
-            self.turn.wait_for(lambda: self._next(me))
-            self.waiting.discard(me)
-            self.running, self.clock.value = True, self.at[me]
-        try:
-            yield
-        finally:
-            with self.turn:
-                self.at[me], self.running = self.clock.value, False
-                self.left -= 1
-                self.turn.notify_all()
-
-    def _next(self, me: int) -> bool:
-        all_here = len(self.waiting) >= min(self.many, self.left)
-        first = min(self.waiting, key=self.at.__getitem__)
-        return all_here and not self.running and first == me
 
 
 @dataclass
@@ -169,35 +154,48 @@ class Week:
     limit: int
     locations: Locations
     clock: Any
-    workers: Workers
+    workers: int
     until: float = 0.0
     """When the location that is away answers again; 0 while none is away."""
     least: dict[str, float] = field(default_factory=dict)
-    off: set[str] = field(default_factory=set)
     before: dict[str, float] = field(default_factory=dict)
 
-    def night(self, number: int) -> FleetReport:
-        """One night of the fleet, in the order that the last one's figures give."""
+    def night(self, number: int) -> tuple[list[PairRun], float]:
+        """One night of the fleet, in the order that the last one's figures give: what came of each pair, and in which time.
+
+        Seconds in which all wait for a second try are not in it.
+        """
         begin = BEGIN + number * DAY
-        self.clock.value, self.workers.busy = begin, 0.0
-        self.least, self.off, self.until = {}, set(), 0.0
+        self.clock.value, self.least, self.until = begin, {}, 0.0
         self.calm()
         if number == 1:
             self.until = begin + HOUR
             self.locations.arm("status", path=f"/locations/{AWAY}", status=503)
             self.locations.call("revoke_token", f"pit-{REVOKED}")
         pairs = longest_first([self.folder / f"{name}.toml" for name in self.names], self.before)
-        self.workers.begin(begin, len(pairs))
-        pace = Pace(sleep=self.between)
         with self.dead_ledger(tonight=number == 1):
-            report = fleet(pairs, workers=self.workers.many, runner=self.run, pace=pace)
-        self.workers.end()
-        self.before = {one.pair: one.seconds for one in report.runs}
-        return report
+            runs, seconds = self.play(Turns.of([(pair, "") for pair in pairs], USUAL), begin)
+        self.before = {one.pair: one.seconds for one in runs}
+        return runs, seconds
 
-    def between(self, seconds: float) -> None:
-        """What the fleet waits before its second tries."""
-        self.workers.begin(self.workers.end() + seconds, len(self.off))
+    def play(self, turns: Turns, at: float) -> tuple[list[PairRun], float]:
+        """Every pair on the workers' time, from a moment on: the last run of each, and how long any went on."""
+        busy, last = 0.0, dict[Path, PairRun]()
+        ends: list[tuple[float, int, Turn]] = []
+        while not turns.over:
+            while len(ends) < self.workers and (turn := turns.start(at)):
+                self.clock.value = at
+                last[turn.pair] = replace(self.run(turn.pair), tries=turn.tries)
+                heapq.heappush(ends, (self.clock.value, turn.place, turn))
+            next_end = ends[0][0] if ends else math.inf
+            until = min(next_end, turns.due) if len(ends) < self.workers else next_end
+            busy += until - at if ends else 0.0
+            at = until
+            while ends and ends[0][0] <= at:
+                _, _, turn = heapq.heappop(ends)
+                again = is_put_off(last[turn.pair], turn)
+                turns.end(turn, at, again=again)
+        return list(last.values()), busy
 
     def calm(self) -> None:
         """No fault but the one of every night."""
@@ -205,25 +203,24 @@ class Week:
         self.locations.call("calm")
         self.locations.arm("rate_limited", every=37)
 
-    def run(self, path: Path, _job: Job) -> PairRun:
-        """One pair in this process, on its worker's own time line."""
-        with self.workers.turns():
-            if self.until and self.clock.value >= self.until:
-                self.calm()
-            began, cpu = self.clock.value, time.process_time()
-            with going_by(Clock(lambda: self.clock.value, self.wait)):
-                ended, refusals = outcome(path)
-            work = time.process_time() - cpu
-            work += ended.requests * (SLOW if path.stem == SLOWLY else LATENCY)
-            self.wait(work)
-            windows = max(0, (ended.requests - 1) // self.limit, refusals)
-            self.least[path.stem] = work + windows * WINDOW
-            if ended.code in PASSING:
-                self.off.add(path.stem)
-            return replace(ended, seconds=self.clock.value - began)
+    def run(self, path: Path) -> PairRun:
+        """One pair in this process, from the clock's time on."""
+        if self.until and self.clock.value >= self.until:
+            self.calm()
+        began, cpu = self.clock.value, time.process_time()
+        answers, seconds = self.locations.tally
+        with going_by(Clock(lambda: self.clock.value, self.wait)):
+            ended = outcome(path)
+        cpu = time.process_time() - cpu
+        self.wait(cpu)
+        answers, seconds = self.locations.tally[0] - answers, self.locations.tally[1] - seconds
+        windows = max(0, int(answers) - 1) // self.limit
+        least = cpu + max(seconds, windows * WINDOW)
+        self.least[path.stem] = self.least.get(path.stem, 0.0) + least
+        return replace(ended, seconds=self.clock.value - began)
 
     def wait(self, seconds: float) -> None:
-        """Let so many seconds pass for the worker whose turn it is."""
+        """Let so many seconds pass."""
         self.clock.value += max(0.0, seconds)
 
     @contextmanager
@@ -253,9 +250,9 @@ class Week:
             if mails:
                 self.locations.call("edit_contact", mails[max(mails)], city=f"Village {number}")
 
-    def unsettled(self, report: FleetReport) -> list[str]:
+    def unsettled(self, runs: list[PairRun]) -> list[str]:
         """Pairs that neither hold the same on both sides nor are told of."""
-        told = {run.pair for run in report.runs if run.exit_code}
+        told = {run.pair for run in runs if run.exit_code}
         return [name for name in self.names if name not in told and not self._same(name)]
 
     def _same(self, name: str) -> bool:
@@ -265,14 +262,13 @@ class Week:
         return people == {(one["lastName"], one["email"], one.get("city")) for one in held}
 
 
-def outcome(path: Path) -> tuple[PairRun, int]:
-    """What one pair's run comes to, and how often it was answered with 429."""
+def outcome(path: Path) -> PairRun:
+    """What one pair's run comes to."""
     try:
         told = run_job(load(path), FULL)
     except ReconcileError as error:
-        return PairRun(path.stem, 3, 0.0, state="failed", error=error.what, code=error.code), 0
-    refusals = sum(side.get("answers_429") or 0 for side in told.document["usage"].values())
-    return of_document(path, told.exit_code, dict(told.document), 0.0), refusals
+        return PairRun(path.stem, 3, 0.0, state="failed", error=error.what, code=error.code)
+    return of_document(path, told.exit_code, dict(told.document), 0.0)
 
 
 def make_pairs(folder: Path, names: tuple[str, ...], contacts: int, url: str) -> None:
@@ -301,20 +297,20 @@ def nights(week: Week, many: int) -> list[dict[str, Any]]:
     for number in range(many):
         if number:
             week.edit(number)
-        report = week.night(number)
-        ideal = sum(week.least.values()) / week.workers.many
+        runs, seconds = week.night(number)
+        ideal = sum(week.least.values()) / week.workers
         worst = max(week.locations.call("max_in_window", name) for name in week.names)
         night = {
             "night": number + 1,
-            "settled": sum(run.exit_code == 0 for run in report.runs),
-            "told": {run.pair: run.code or run.state for run in report.runs if run.exit_code},
-            "second_tries": len([run for run in report.runs if run.tries == 2]),
-            "neither": week.unsettled(report),
-            "requests": sum(run.requests for run in report.runs),
-            "busy_seconds": round(week.workers.busy, 1),
+            "settled": sum(run.exit_code == 0 for run in runs),
+            "told": {run.pair: run.code or run.state for run in runs if run.exit_code},
+            "second_tries": len([run for run in runs if run.tries == 2]),
+            "neither": week.unsettled(runs),
+            "requests": sum(run.requests for run in runs),
+            "seconds": round(seconds, 1),
             "ideal_seconds": round(ideal, 1),
-            "vs_ideal": round(week.workers.busy / ideal, 3),
-            "beyond_seconds": round(week.workers.busy - ideal, 1),
+            "vs_ideal": round(seconds / ideal, 3),
+            "beyond_seconds": round(seconds - ideal, 1),
             "most_in_a_window": worst,
             "memory_mb": round(held(), 1),
         }
@@ -336,8 +332,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         locations = Locations(names, asked.limit, clock)
         make_pairs(Path(folder), names, asked.contacts, locations.url)
-        workers = Workers(clock, asked.workers)
-        week = Week(Path(folder), names, asked.limit, locations, clock, workers)
+        week = Week(Path(folder), names, asked.limit, locations, clock, asked.workers)
         began, cpu = time.monotonic(), time.process_time()
         found = nights(week, asked.nights)
         locations.close()

@@ -79,22 +79,23 @@ def run(
     With --ledger the pairs are those that the ledger keeps; their files are written into the
     folder, on each worker. The exit code is the worst of all.
     """
-    from flows.jobs.fleet import Pace, longest_first, pair_files, seconds_of
     from flows.jobs.fleet import fleet as run_all
+    from flows.jobs.fleet import longest_first, pair_files, seconds_of
+    from flows.jobs.turns import Pace
     from flows.outcome.fleet import write
 
-    if stagger and runner != "processes":
-        what = f"--stagger does nothing with --runner {runner}"
-        remedy = "Let the cluster say how many start at once, or use --runner processes."
-        raise ConfigError([Problem("--stagger", what, remedy)])
     files, before = _kept(ledger, folder) if ledger else (pair_files(folder), [])
     files = longest_first(files, seconds_of(out / "fleet.json"))
+    pace = Pace(stagger)
     if runner == "processes":
-        report = run_all(files, job, workers=workers, before=before, pace=Pace(stagger))
+        report = run_all(files, job, workers=workers, before=before, pace=pace)
     else:
         from flows.orchestration.fleet import fleet_on
 
-        report = fleet_on(runner, files, job, workers=workers, kept_in=ledger or "", before=before)
+        kept_in = ledger or ""
+        report = fleet_on(
+            runner, files, job, workers=workers, kept_in=kept_in, before=before, pace=pace
+        )
     paths = write(report, out)
     if json:
         jsons.dump(asdict(report), sys.stdout, ensure_ascii=False, indent=1)

@@ -302,6 +302,12 @@ class _MappedForm(Part):
 class PairForm(_MappedForm):
     """A pair: one application and one GHL location kept in agreement."""
 
+    group: str | None = Field(
+        default=None,
+        min_length=1,
+        description="whose pair it is: a fleet shares its workers fairly between groups; default: "
+        "the agency",
+    )
     limits: LimitsForm = Field(
         default_factory=LimitsForm, description="what one run may do unasked"
     )

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from flows.clock import now
 from flows.errors import redacted
+from flows.jobs.turns import USUAL, Pace, Turn, Turns
 from flows.outcome.fleet import LOST, WORDS, FleetReport, PairRun
 from reconcile.errors import ConfigError, Problem
 from reconcile.values.names import is_name
@@ -59,8 +63,6 @@ def _is_pair(path: Path) -> bool:
 
     What cannot be parsed is a broken pair.
     """
-    import tomllib
-
     try:
         return "pair" in tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
@@ -81,62 +83,92 @@ def fleet(
     workers: int = 2,
     runner: Runner | None = None,
     before: Sequence[PairRun] = (),
-    pace: Pace | None = None,
+    pace: Pace = USUAL,
 ) -> FleetReport:
     """Run every pair, `workers` at a time, each in its own process.
 
-    What fails is told in the report. What failed of something that passes is put off until all
-    others had their turn, and tried once more.
+    The workers are shared fairly between the groups of pairs. What fails is told in the report.
+    What failed of something that passes is put off until all others had their turn, and tried once
+    more.
 
     `before` are pairs that came to nothing before any ran.
     """
     started, began = now(), time.monotonic()
-    pace = pace or Pace()
-    one = pace.staggered(runner or run_process)
+    queue = _Queue(Turns.of(((path, group_of(path)) for path in pairs), pace))
+    work = partial(_work, queue, runner or run_process, job)
     with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="pair") as pool:
-        first = list(pool.map(lambda path: one(path, job), pairs))
-        ended = zip(pairs, first, strict=True)
-        off = [path for path, run in ended if run.code in PASSING and pace.put_off is not None]
-        if off and pace.put_off:
-            log.info("put off", extra={"pairs": len(off), "seconds": pace.put_off})
-            pace.sleep(pace.put_off)
-        again = dict(zip(off, pool.map(lambda path: one(path, job), off), strict=True))
-    last = [
-        replace(again[path], tries=2) if path in again else run
-        for path, run in zip(pairs, first, strict=True)
-    ]
-    worst = sorted([*before, *last], key=lambda run: (-run.exit_code, run.pair))
+        try:
+            for each in [pool.submit(work) for _ in range(max(1, workers))]:
+                each.result()
+        finally:
+            queue.close()
+    runs = [*before, *queue.results.values()]
+    worst = sorted(runs, key=lambda run: (-run.exit_code, run.pair))
     return FleetReport(job, started, time.monotonic() - began, workers, tuple(worst))
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """When pairs start.
+def _work(queue: _Queue, runner: Runner, job: Job) -> None:
+    """What one worker does: pair after pair, until none is left."""
+    try:
+        while (turn := queue.take()) is not None:
+            queue.settle(turn, runner(turn.pair, job))
+    finally:
+        queue.close()
 
-    `stagger` seconds lie between two starts, `put_off` between the end of all and the second try of
-    those that failed; None tries nothing twice.
+
+class _Queue:
+    """The turns, as workers in threads take them; `results` has each pair's last run."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.results: dict[Path, PairRun] = {}
+        self._turns = turns
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def take(self) -> Turn | None:
+        """The next turn, once there is one; None where there is none any more."""
+        with self._changed:
+            while not (self._closed or self._turns.over):
+                at = time.monotonic()
+                if turn := self._turns.start(at):
+                    return turn
+                wait = self._turns.due - at
+                # Nobody waits: what runs now may still be put off.
+                self._changed.wait(wait if wait < math.inf else None)
+            return None
+
+    def settle(self, turn: Turn, run: PairRun) -> None:
+        """A turn has ended with that; what may pass is put off, once."""
+        if again := is_put_off(run, turn):
+            log.info("put off", extra={"pair": turn.pair.name, "code": run.code})
+        with self._changed:
+            self.results[turn.pair] = replace(run, tries=turn.tries)
+            self._turns.end(turn, time.monotonic(), again=again)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Nobody gets another turn: all is done, or the fleet is broken off."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+def is_put_off(run: PairRun, turn: Turn) -> bool:
+    """Whether a pair that ended so is tried again: what may pass is, once."""
+    return run.code in PASSING and turn.tries == 1
+
+
+def group_of(pair: Path) -> str:
+    """The group that shares the workers with others, by the pair file; empty where it says none.
+
+    It is the file's `group`, else the agency. A file that cannot be read is in none.
     """
-
-    stagger: float = 0.0
-    put_off: float | None = 60.0
-    sleep: Callable[[float], None] = time.sleep
-
-    def staggered(self, runner: Runner) -> Runner:
-        """The same, each start so long after the last one."""
-        if not self.stagger:
-            return runner
-        turn = threading.Lock()
-        began = False
-
-        def waiting(path: Path, job: Job) -> PairRun:
-            nonlocal began
-            with turn:
-                if began:
-                    self.sleep(self.stagger)
-                began = True
-            return runner(path, job)
-
-        return waiting
+    try:
+        document = tomllib.loads(pair.read_text(encoding="utf-8-sig"))
+        oauth = document.get("ghl", {}).get("oauth", {})
+        return str(document.get("group") or oauth.get("company") or "")
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def longest_first(pairs: Sequence[Path], before: Mapping[str, float]) -> list[Path]:

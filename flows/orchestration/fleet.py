@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +19,10 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.jobs.fleet import Job, Pace, fleet, pair_files, refused, run_process
+from flows.jobs.fleet import Job, fleet, pair_files, refused, run_process
+from flows.jobs.turns import USUAL, Pace
 from flows.orchestration.sealed import Failed, outward, sealed, unsealed
-from flows.outcome.fleet import FleetReport, PairRun, markdown
+from flows.outcome.fleet import LOST, FleetReport, PairRun, markdown
 from flows.state.pairs import url_of, write_out
 from reconcile.errors import ConfigError, Problem, to_install
 
@@ -67,6 +69,7 @@ def fleet_on(
     workers: int,
     kept_in: str = "",
     before: Sequence[PairRun] = (),
+    pace: Pace = USUAL,
 ) -> FleetReport:
     """Run every pair as a Prefect task on that runner; the report is an artifact of the flow run.
 
@@ -82,19 +85,21 @@ def fleet_on(
     @flow(name="fleet-run", task_runner=runner_of(name, workers), persist_result=False)
     @sealed
     def run_all() -> FleetReport:
+        # Prefect knows by it which flow run a task is of; the fleet's threads begin without.
+        within = copy_context()
+
         def one(path: Path, _: Job) -> PairRun:
             try:
-                return futures[path].result()  # type: ignore[no-any-return]
+                future = within.copy().run(run_pair.submit, str(path), job, kept_in)
+                return future.result()
             # A worker that was lost, or could not be told the pair, stops no other.
             except Exception as error:  # noqa: BLE001
-                said = str(error if isinstance(error, Failed) else outward(error))[-2_000:]
-                return PairRun(path.stem, 3, 0.0, state="failed", error=said)
+                refusal = isinstance(error, Failed)
+                said = str(error if refusal else outward(error))[-2_000:]
+                code = "" if refusal else LOST
+                return PairRun(path.stem, 3, 0.0, state="failed", error=said, code=code)
 
-        futures: dict[Path, Any] = {
-            path: run_pair.submit(str(path), job, kept_in) for path in pairs
-        }
-        once = Pace(put_off=None)
-        report = fleet(pairs, job, workers=workers, runner=one, before=before, pace=once)
+        report = fleet(pairs, job, workers=workers, runner=one, before=before, pace=pace)
         create_markdown_artifact(
             markdown(report), key="fleet", description=f"{len(report.runs)} pairs"
         )

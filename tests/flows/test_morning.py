@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,16 @@ import pytest
 
 from flows.fleet.page import page, summary
 from flows.fleet.standing import Standing, standings
-from flows.jobs.fleet import Job, Pace, fleet, longest_first, pair_run, seconds_of
+from flows.jobs.fleet import (
+    Job,
+    fleet,
+    group_of,
+    longest_first,
+    pair_files,
+    pair_run,
+    seconds_of,
+)
+from flows.jobs.turns import Pace
 from flows.outcome.fleet import LOST, FleetReport, PairRun, write
 from reconcile.ledger import runs
 from reconcile.ledger.ledger import Ledger
@@ -41,7 +52,7 @@ AT = "2026-11-30T07:00:00.000Z"
 
 
 class Night:
-    """Pairs that end with the codes they are given, one a try; and what was slept in between."""
+    """Pairs that end with the codes they are given, one a try."""
 
     def __init__(self, **codes: list[str]) -> None:
         self.codes = codes
@@ -52,12 +63,9 @@ class Night:
         code = self.codes[path.stem].pop(0)
         return PairRun(path.stem, 3 if code else 0, 1.0, code=code)
 
-    def sleep(self, seconds: float) -> None:
-        self.log.append(f"{seconds:g} s")
-
-    def fleet(self, **pace: float | None) -> dict[str, PairRun]:
+    def fleet(self) -> dict[str, PairRun]:
         files = [Path(f"{name}.toml") for name in self.codes]
-        report = fleet(files, workers=1, runner=self.run, pace=Pace(sleep=self.sleep, **pace))  # type: ignore[arg-type]
+        report = fleet(files, workers=1, runner=self.run, pace=Pace(put_off=0.0))
         return {run.pair: run for run in report.runs}
 
 
@@ -65,21 +73,83 @@ def test_what_passes_is_put_off_and_tried_again() -> None:
     """A pair whose host did not answer, or whose process was lost, has a second try after all others; one that is wrong has none."""
     night = Night(a=["TRANSIENT", ""], b=["CONFIG"], c=[LOST, "TRANSIENT"], d=[""])
     runs = night.fleet()
-    assert night.log == ["a", "b", "c", "d", "60 s", "a", "c"]
+    assert night.log == ["a", "b", "c", "d", "a", "c"]
     assert {pair: (run.code, run.tries) for pair, run in runs.items()} == {
         "c": ("TRANSIENT", 2),
         "b": ("CONFIG", 1),
         "a": ("", 2),
         "d": ("", 1),
     }
-    assert Night(a=["TRANSIENT"]).fleet(put_off=None)["a"].tries == 1
 
 
-def test_starts_are_staggered() -> None:
-    """So many seconds lie between the starts of two pairs, and none before the first."""
-    night = Night(a=[""], b=[""], c=[""])
-    night.fleet(stagger=5)
-    assert night.log == ["a", "5 s", "b", "5 s", "c"]
+def test_a_worker_that_waits_is_called_for_a_second_try() -> None:
+    """Where one worker has nothing to do and the other's pair is put off, both go on, and the fleet ends."""
+    both = threading.Barrier(2)
+    tries = Counter[str]()
+
+    def run(path: Path, job: Job) -> PairRun:
+        tries[path.stem] += 1
+        if tries[path.stem] == 1:
+            both.wait(10)
+        return PairRun(path.stem, 3, 1.0, code="TRANSIENT" if path.stem == "a" else "")
+
+    report = fleet([Path("a.toml"), Path("b.toml")], workers=2, runner=run, pace=Pace(put_off=0.0))
+    assert tries == {"a": 2, "b": 1}
+    assert [(run.pair, run.tries) for run in report.runs] == [("a", 2), ("b", 1)]
+
+
+def test_a_fleet_that_is_broken_off_starts_nothing_more() -> None:
+    """After Ctrl-C what runs ends, and no other pair starts; the other worker does not wait for ever."""
+    started = []
+
+    def run(path: Path, job: Job) -> PairRun:
+        started.append(path.stem)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fleet([Path(f"{number}.toml") for number in range(9)], workers=2, runner=run)
+    assert len(started) <= 2
+
+
+def test_whose_pair_it_is(tmp_path: Path) -> None:
+    """By the file's `group`, else by the agency; a file that says neither, or cannot be read, is in no group."""
+    files = {
+        "own": 'group = "north"\n[ghl.oauth]\ncompany = "agency"\n',
+        "agency": '[ghl.oauth]\ncompany = "agency"\n',
+        "plain": '[ghl]\ntoken = "env:TOKEN"\n',
+        "odd": 'ghl = "nothing"\n',
+        "torn": "pair = \n",
+    }
+    for name, text in files.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+    groups = {name: group_of(tmp_path / f"{name}.toml") for name in (*files, "missing")}
+    assert groups == {
+        "own": "north",
+        "agency": "agency",
+        "plain": "",
+        "odd": "",
+        "torn": "",
+        "missing": "",
+    }
+
+
+def test_agencies_share_the_workers(tmp_path: Path) -> None:
+    """The fleet itself goes by the groups of its files: an agency with two pairs is not behind one with twenty."""
+    for name in (*(f"a{number:02d}" for number in range(20)), "b1", "b2"):
+        (tmp_path / f"{name}.toml").write_text(
+            PAIR.format(name=name) + f'# of\n[x]\n"{name}" = 1\n'
+        )
+        text = f'group = "{name[0]}"\n' + PAIR.format(name=name)
+        (tmp_path / f"{name}.toml").write_text(text)
+    started = []
+
+    def run(path: Path, job: Job) -> PairRun:
+        started.append(path.stem)
+        return PairRun(path.stem, 0, 1.0)
+
+    report = fleet(pair_files(tmp_path), workers=1, runner=run)
+    assert started[:2] == ["a00", "b1"]
+    assert len(report.runs) == len(set(started)) == 22
 
 
 def test_the_longest_starts_first(tmp_path: Path) -> None:
@@ -100,14 +170,6 @@ def test_the_code_of_what_failed() -> None:
     assert pair_run(Path("a.toml"), 3, json.dumps({"error": error}), "", 1.0).code == "TRANSIENT"
     assert pair_run(Path("a.toml"), -9, "", "", 1.0).code == LOST
     assert pair_run(Path("a.toml"), 3, "", "words", 1.0).code == ""
-
-
-def test_a_cluster_staggers_by_itself(tmp_path: Path) -> None:
-    """What a task runner of Prefect's would not do is refused."""
-    (tmp_path / "a.toml").write_text(PAIR.format(name="a"))
-    done = say("fleet", tmp_path, "--runner", "dask", "--stagger", "5", "--out", tmp_path / "out")
-    assert done.code == 3
-    assert "--stagger does nothing with --runner dask" in done.errors
 
 
 # the morning -----------------------------------------------------------------------------------------------------------
