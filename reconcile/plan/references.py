@@ -16,26 +16,30 @@ from reconcile.values.references import Directory, Ends, Linked
 
 def with_directories(mapping: Mapping, ledger: Ledger) -> Mapping:
     """The mapping whose values by key know what the ledger links."""
-    named = {
-        field.codec.entity
-        for mapped in mapping.entities
-        for field in mapped.fields
-        if isinstance(field.codec, Linked)
-    }
-    if not named:
+    known: dict[Entity, Directory] = {}
+    for mapped in mapping.entities:
+        for field in mapped.fields:
+            if not isinstance(field.codec, Linked):
+                continue
+            entity = field.codec.entity
+            if entity not in known:
+                known[entity] = Directory(entity, _linked(ledger, entity))
+    if not known:
         return mapping
-    known = {entity: Directory(entity, _linked(ledger, entity)) for entity in named}
-    return Mapping(tuple(_knowing(mapped, known) for mapped in mapping.entities))
+    entities = [_knowing(mapped, known) for mapped in mapping.entities]
+    return Mapping(tuple(entities))
 
 
 def _knowing(mapped: EntityMap, known: dict[Entity, Directory]) -> EntityMap:
-    fields = tuple(
-        replace(field, codec=replace(field.codec, directory=known[field.codec.entity]))
-        if isinstance(field.codec, Linked)
-        else field
-        for field in mapped.fields
-    )
-    return replace(mapped, fields=fields)
+    fields = []
+    for field in mapped.fields:
+        codec = field.codec
+        if isinstance(codec, Linked):
+            linked = replace(codec, directory=known[codec.entity])
+            fields.append(replace(field, codec=linked))
+        else:
+            fields.append(field)
+    return replace(mapped, fields=tuple(fields))
 
 
 def _linked(ledger: Ledger, entity: Entity) -> Iterator[Ends]:
@@ -52,14 +56,20 @@ def renew(stage: Stage, mapping: Mapping, mapped: EntityMap) -> None:
     directories = mapping.directories(mapped.entity)
     if not directories:
         return
-    rows = stage.rows(render("plan/ends", entity=mapped.entity))
-    ends: list[Ends] = [{Side.APP: _text(app), Side.GHL: _text(ghl)} for app, ghl in rows]
+    entity = mapped.entity
+    ends: list[Ends] = []
+    for app, ghl in stage.rows(render("plan/ends", entity=entity)):
+        ends.append({Side.APP: _text(app), Side.GHL: _text(ghl)})
     for side in Side:
-        if _whole(stage, mapped.entity, side.other) and find_orphans(stage, mapped, side):
-            query = render("plan/due_ends", entity=mapped.entity, side=side, other=side.other)
-            due = stage.rows(query)
-            ends += [{side: str(key)} for (key,) in due]
-    there = {side: _there(stage, mapped.entity, side) for side in Side}
+        if _whole(stage, entity, side.other) and find_orphans(stage, mapped, side):
+            query = render(
+                "plan/due_ends",
+                entity=entity,
+                side=side,
+                other=side.other,
+            )
+            ends += [{side: str(key)} for (key,) in stage.rows(query)]
+    there = {side: _there(stage, entity, side) for side in Side}
     for directory in directories:
         directory.renew(ends, there)
 

@@ -25,6 +25,7 @@ class Directory:
         self.entity = entity
         self._keys: dict[str, dict[Side, str]] = {}
         self._names: dict[Side, dict[str, str]] = {side: {} for side in Side}
+        self._gone: dict[str, Side] = {}
         self._there: dict[Side, frozenset[str] | None] = dict.fromkeys(Side)
         self.renew(ends)
         linked = sorted((name, *sorted(keys.values())) for name, keys in self._keys.items())
@@ -40,6 +41,7 @@ class Directory:
         """
         self._keys = {}
         self._names = {side: {} for side in Side}
+        self._gone = {}
         self._there |= there or {}
         for each in ends:
             keys = {side: key for side, key in each.items() if key is not None}
@@ -48,6 +50,13 @@ class Directory:
             self._keys[name] = keys
             for side, key in keys.items():
                 self._names[side][key] = name
+                if self._lacks(side, key):
+                    self._gone[name] = side
+
+    def _lacks(self, side: Side, key: str) -> bool:
+        """Whether a side was read to the end and has no such record."""
+        there = self._there[side]
+        return there is not None and key not in there
 
     def add(self, side: Side, key: str, other_key: str) -> None:
         """Note the key under which a record was made on `side` for the other side's."""
@@ -64,14 +73,18 @@ class Directory:
 
         Where the side has no such record, it is "".
         """
-        there = self._there[side]
-        if there is not None and key not in there and key not in self._names[side]:
+        name = self._names[side].get(key)
+        if name is None and self._lacks(side, key):
             return ""
-        return self._names[side].get(key)
+        return name
 
     def key(self, side: Side, name: str) -> str | None:
         """Its key on a side; None where it has none there, or not yet."""
         return self._keys.get(name, {}).get(side)
+
+    def gone_from(self, name: str) -> Side | None:
+        """The side that has it no more, though it is linked: there is nothing to point to there."""
+        return self._gone.get(name)
 
     def __contains__(self, name: str) -> bool:
         return name in self._keys
@@ -102,8 +115,10 @@ class Linked(Codec):
         return key if name is None else name or None
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
-        key = self.directory.key(side, cell) if self.directory and cell else None
-        return (cell if key is None else key,) * arity
+        native = cell
+        if self.directory and cell:
+            native = self.directory.key(side, cell) or cell
+        return (native,) * arity
 
     def writable(self, cell: Cell, side: Side) -> bool:
         """Whether the record is there on that side by now."""
@@ -118,9 +133,14 @@ class Linked(Codec):
         return self.directory.name(Side.GHL, cell) or cell
 
     def fault(self, cell: Cell) -> str | None:
-        if cell is None or (self.directory is not None and cell in self.directory):
+        if cell is None:
             return None
-        return f"the key of a {self.entity} that is not linked"
+        if self.directory is None or cell not in self.directory:
+            return f"the key of a {self.entity} that is not linked"
+        side = self.directory.gone_from(cell)
+        if side is None:
+            return None
+        return f"the key of a {self.entity} that is gone from {side.label}"
 
     def blur(self, column: str) -> str:
         """NULL (may equal anything): two keys of one thing have nothing in common."""
@@ -147,8 +167,10 @@ class CompanyName(Codec):
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         if side is Side.APP:
             said = Name().decode(raws, side)
-            spelled = {each for each in map(self._spelled, self._keys(said)) if each}
-            return spelled.pop() if len(spelled) == 1 else said
+            spelled = {self._spelled(key) for key in self._keys(said)}
+            if len(spelled) == 1:
+                return spelled.pop()
+            return said
         key = clean(raws)
         if not key or self.companies is None:
             return key or None
@@ -156,8 +178,10 @@ class CompanyName(Codec):
         return self._spelled(key)
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
-        keys = [] if side is Side.APP else self._keys(cell)
-        return (keys[0] if keys else cell,) * arity
+        native = cell
+        if side is Side.GHL and (keys := self._keys(cell)):
+            native = keys[0]
+        return (native,) * arity
 
     def _spelled(self, key: str) -> Cell:
         return Name().decode([(self.companies or {}).get(key)], Side.GHL)
@@ -167,9 +191,12 @@ class CompanyName(Codec):
         if cell is None:
             return []
         folded = cell.casefold()
-        return [
-            key for key in self.companies or {} if (self._spelled(key) or "").casefold() == folded
-        ]
+        keys = []
+        for key in self.companies or {}:
+            spelled = self._spelled(key) or ""
+            if spelled.casefold() == folded:
+                keys.append(key)
+        return keys
 
     def reread(self, cell: str, side: Side) -> Cell:
         return cell

@@ -60,6 +60,18 @@ def test_a_delta_makes_a_contact_with_its_company(world: World) -> None:
     assert held(world, Side.GHL) == {"ann@x.com": "Acme", "bob@x.com": "Bond"}
 
 
+def test_a_delta_carries_who_works_at_what_is_gone_without_it(world: World) -> None:
+    """It reads all companies: a new contact of one that the other side has no more comes without the link, which is named."""
+    world.ghl.delete(Entity.COMPANY, next(iter(world.ghl.rows(Entity.COMPANY))))
+    bob = world.app.put(Entity.CONTACT, {"email": "bob@x.com", "company": "acme"})
+    with opened(world, "delta", allowed=frozenset({"empty-ghl"})) as run:
+        told: Told = carry_out(run, Delta(sought=Sought(app=(bob,))))
+    (made,) = told.document["changes"]
+    assert "not sent: company is the key of a company that is gone from GHL" in made["because"]
+    (unread,) = [one for one in told.document["values"]["listed"] if one["field"] == "company"]
+    assert (unread["class"], unread["app"]) == ("unreadable", "acme")
+
+
 def test_what_a_night_made_goes_again_people_first(world: World) -> None:
     """An undo takes the contact before its company, and on both sides what was there before stays."""
     bond = world.app.put(Entity.COMPANY, {"name": "Bond"})

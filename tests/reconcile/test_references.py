@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from connectors.memory import Vices
 from reconcile.model import Entity, OpKind, Side, Status
+from reconcile.ports import Write
 from reconcile.values.codecs import Email
 from reconcile.values.references import CompanyName, Linked
-from tests.builders import World, companies, contacts, field_of, mapping_of
+from tests.builders import HOLD, World, companies, contacts, field_of, mapping_of
 
 LINKED = contacts(
     field_of("email", Email()),
@@ -88,6 +89,60 @@ def test_a_company_that_is_asked_about_holds_the_link_alone(world: World) -> Non
     world.ghl.delete(Entity.COMPANY, key_of(world, Side.GHL, "Cole"))
     world.run()
     assert employers(world, Side.GHL)["hi@cole.example"] == "Cole"
+
+
+def points_nowhere(world: World, side: Side) -> Callable[[Write], str | None]:
+    """A foreign key: no contact may name a company that the side does not have."""
+
+    def refuse(write: Write) -> str | None:
+        named = write.fields.get("company") if write.entity is Entity.CONTACT else None
+        there = world.sides[side].rows(Entity.COMPANY)
+        return "CONSTRAINT" if named is not None and named not in there else None
+
+    return refuse
+
+
+@pytest.mark.parametrize("gone", Side)
+def test_a_link_to_what_is_gone_waits_alone(world: World, gone: Side) -> None:
+    """While somebody is asked about a deleted company, who works there now is carried without it, night after night, and linked as it is made again."""
+    world.mapping = mapping_of(companies(delete=HOLD), LINKED)
+    world.set_vices(gone, rejects=points_nowhere(world, gone))
+    kept = world.sides[gone.other]
+    acme = key_of(world, gone.other, "Acme")
+    world.sides[gone].delete(Entity.COMPANY, key_of(world, gone, "Acme"))
+    kept.edit(Entity.CONTACT, contact(world, gone.other, "hi@bond.example"), {"company": acme})
+    kept.put(Entity.CONTACT, {"email": "new@acme.example", "company": acme})
+    first = world.run()
+    why = f"company is the key of a company that is gone from {gone.label}"
+    assert [why in each.because for each in first.of(OpKind.CREATE)] == [True]
+    assert {outcome.status for outcome in first.outcomes} == {Status.DONE}
+    second = world.run()
+    assert second.writes == ()
+    assert sorted(hold.kind for hold in second.holds) == ["delete", "unsyncable", "unsyncable"]
+    assert employers(world, gone)["new@acme.example"] is None
+    assert employers(world, gone)["hi@bond.example"] == "Bond"
+    (question,) = [hold for hold in second.holds if hold.kind == "delete"]
+    world.decide(question, "restore")
+    assert {outcome.status for outcome in world.run().outcomes} == {Status.DONE}
+    for email in ("new@acme.example", "hi@bond.example"):
+        assert employers(world, gone)[email] == "Acme"
+    assert world.run().holds == ()
+
+
+@pytest.mark.parametrize("gone", Side)
+def test_a_link_to_what_goes_in_the_same_run_is_not_sent(world: World, gone: Side) -> None:
+    """Who is linked on one side to a company that was deleted on the other arrives without it, and the company goes: nobody is left at it."""
+    world.set_vices(gone, rejects=points_nowhere(world, gone))
+    kept = world.sides[gone.other]
+    acme = key_of(world, gone.other, "Acme")
+    world.sides[gone].delete(Entity.COMPANY, key_of(world, gone, "Acme"))
+    kept.put(Entity.CONTACT, {"email": "new@acme.example", "company": acme})
+    result = world.run()
+    assert {outcome.status for outcome in result.outcomes} == {Status.DONE}
+    assert [each.key for each in result.of(OpKind.DELETE)] == [acme]
+    assert employers(world, gone)["new@acme.example"] is None
+    after = world.run()
+    assert (after.writes, after.holds) == ((), ())
 
 
 def test_a_contact_waits_for_a_company_that_was_refused(world: World) -> None:
