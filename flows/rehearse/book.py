@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from flows.rehearse.rules import Row, Value, base
@@ -228,3 +228,19 @@ class Book:
             if edited is not None:
                 self.last_edit[side, now] = edited
         self.story[now] += self.story.pop(was, [])
+
+    def rename_links(self, fields: Collection[tuple[str, str]], was: str, now: str) -> None:
+        """What these fields name is known by another uid from now on."""
+        renamed: dict[Value, Value] = {was: now}
+        for cell, sides in self.pending.items():
+            kind, _, name = cell
+            if (kind, name) not in fields:
+                continue
+            for typed in sides.values():
+                earlier = [renamed.get(one, one) for one in typed.earlier]
+                typed.value = renamed.get(typed.value, typed.value)
+                typed.earlier = tuple(earlier)
+        for cell, times in self.typed_at.items():
+            kind, _, name = cell
+            if (kind, name) in fields and was in times:
+                times[now] = times.pop(was)

@@ -40,6 +40,10 @@ class Shape:
         return 0 < different <= FEW and len(self.values) >= 3 * different
 
 
+def _nobody(_kind: Entity) -> list[str]:
+    return []
+
+
 @dataclass
 class Cast:
     """Values from one seed: texts, addresses and phones are never given twice."""
@@ -50,6 +54,8 @@ class Cast:
     people: list[tuple[str, ...]] = field(default_factory=list)
     """Which fields of a contact are filled, of everybody."""
     numbers: Any = field(default_factory=lambda: count(1))
+    records: Callable[[Entity], list[str]] = _nobody
+    """By what the records of a kind are known that a value may name."""
 
     def learn(self, sides: Mapping[Side, Held]) -> None:
         """Look at what is there."""
@@ -82,6 +88,8 @@ class Cast:
             "digits": self._number,
             "bool": lambda _: "false" if now == "true" else "true",
         }
+        if one.names is not None:
+            return self._another(one.names, now)
         shape = self.shapes[one.entity, one.name]
         if one.field.by_item or one.field.codec.name in ("tags", "set"):
             return self._set(shape)
@@ -96,6 +104,13 @@ class Cast:
             others = [value for value in choices if value != now]
             return self.dice.choice(others) if others else now
         return self._text(shape)
+
+    def _another(self, kind: Entity, now: Value) -> Value:
+        """Another record of the kind that a field names."""
+        others = [uid for uid in self.records(kind) if uid != now]
+        if not others:
+            return now
+        return self.dice.choice(others)
 
     def _text(self, shape: Shape) -> str:
         mark = self.mark()

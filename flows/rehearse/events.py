@@ -142,6 +142,45 @@ def new_people(world: World) -> None:
         )
 
 
+@event(0.4)
+def hired(world: World) -> None:
+    """People begin to work where their side knows the company; one of them is new."""
+    for name, kind in world.known.links.items():
+        ident = world.pick()
+        firm = world.pick(kind)
+        side = world.side()
+        if ident is not None and firm is not None and world.now.row(side, firm) is not None:
+            link = {name: firm[1]}
+            world.type(side, ident, **link)
+            person = world.new_person()
+            person |= link
+            world.enter(
+                side,
+                "contact",
+                person,
+            )
+
+
+@event(0.3)
+def hired_where_it_is_gone(world: World) -> None:
+    """A company is deleted on one side while people begin to work there across."""
+    for name, kind in world.known.links.items():
+        ident = world.pick()
+        firm = world.pick(kind)
+        side = world.side()
+        if ident is not None and firm is not None:
+            world.delete(other(side), firm)
+            link = {name: firm[1]}
+            world.type(side, ident, **link)
+            person = world.new_person()
+            person |= link
+            world.enter(
+                side,
+                "contact",
+                person,
+            )
+
+
 @event(0.25)
 def the_same_person_on_both_sides(world: World) -> None:
     """Both sides enter the same person on the same day."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +27,9 @@ _LOSES = {OnConflict.APP: "ghl", OnConflict.GHL: "app", OnConflict.NEWEST: "olde
 _MARKUP = re.compile(r"<[^>]*>|&\w+;|null")
 _SAYS = re.compile(r"\w")
 
+Known = tuple[str, str, str]
+"""A record: its kind, its side, and its key there."""
+
 Natives = Mapping[Side, Mapping[Entity, Mapping[str, FieldInfo]]]
 """What each side says of its native fields."""
 
@@ -47,6 +50,12 @@ class Played:
     def name(self) -> str:
         """Its name in the pair file."""
         return self.field.name
+
+    @property
+    def names(self) -> Entity | None:
+        """The kind of the record whose key it holds, as a contact's company; None of most."""
+        codec = self.field.codec
+        return codec.entity if isinstance(codec, Linked) else None
 
     @property
     def clears(self) -> bool:
@@ -95,8 +104,8 @@ def why_unchecked(field: Field) -> str:
         return "it is computed"
     if field.create_only or field.constant is not None:
         return "it is a constant"
-    if isinstance(field.codec, Linked | CompanyName):
-        return "it names another record"
+    if isinstance(field.codec, CompanyName):
+        return "it is a company by its name"
     return ""
 
 
@@ -122,12 +131,13 @@ def _choices(mapped: EntityMap, field: Field, natives: Natives) -> Iterator[str]
             yield cell
 
 
-def rules_of(fields: Collection[Played]) -> Rules:
-    """What the check has to know of each field."""
-    return {(one.entity.value, one.name): _rule(one.field) for one in fields}
+def rules_of(fields: Collection[Played], uid: Callable[[Known], str]) -> Rules:
+    """What the check has to know of each field; `uid` is by what it knows a record."""
+    return {(one.entity.value, one.name): _rule(one, uid) for one in fields}
 
 
-def _rule(field: Field) -> Rule:
+def _rule(one: Played, uid: Callable[[Known], str]) -> Rule:
+    field = one.field
     rule = field.rule
     owner = rule.flow.owner
     loses = _LOSES.get(rule.conflict, "")
@@ -142,8 +152,18 @@ def _rule(field: Field) -> Rule:
         alone=field.codec.name in ("email", "phone"),
         consent=rule.consent,
         opt_in=rule.opt_in,
-        shown=partial(_shown, field),
+        names=one.names.value if one.names else "",
+        shown=partial(_named, one.names, uid) if one.names else partial(_shown, field),
     )
+
+
+def _named(kind: Entity, uid: Callable[[Known], str], shown: Any) -> Collection[Value]:
+    """The records that a key in a report may stand for: it is either side's."""
+    key = raw_text(shown)
+    if not key:
+        return [None]
+    ends = ((kind.value, side.value, key) for side in Side)
+    return [uid(end) for end in ends]
 
 
 def _shown(field: Field, shown: Any) -> Collection[Value]:

@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.rehearse.book import Ident, Seen
-from flows.rehearse.rules import Row
+from flows.rehearse.fields import Known
+from flows.rehearse.rules import Row, Value
 from flows.rehearse.sides import Held
 from reconcile.entities import OWNER
-from reconcile.model import Side
+from reconcile.model import Entity, Side
 
 Looked = Mapping[Side, Held]
 """Both sides at one moment, by their own keys."""
 
-Known = tuple[str, str, str]
-"""A record: its kind, its side, and its key there."""
+Links = Mapping[tuple[str, str], str]
+"""By kind and field the kind of record whose key the field holds."""
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Names:
     """
 
     ledger: Path
+    links: Links = field(default_factory=dict)
     uids: dict[Known, str] = field(default_factory=dict)
     """Of the ends of links."""
     holders: Counter[Known] = field(default_factory=Counter)
@@ -41,21 +43,56 @@ class Names:
     def seen(self, looked: Looked) -> Seen:
         """Both sides by uid."""
         rows: dict[str, dict[Ident, list[Row]]] = {}
+        there = set(known_of(looked))
         for side, records in looked.items():
             entries: dict[Ident, list[Row]] = defaultdict(list)
             for entity, listed in records.items():
                 for row in listed:
                     uid = self.uid((entity.value, side.value, row.key))
                     of = row.of and self.uid((OWNER.value, side.value, row.of))
+                    links = self._named(
+                        entity.value,
+                        side.value,
+                        row,
+                        there,
+                    )
+                    cells = row.cells | links
                     entries[entity.value, uid].append(
                         Row(
                             row.key,
                             of,
-                            row.cells,
+                            cells,
                         )
                     )
             rows[side.value] = dict(entries)
         return Seen(rows, {side.value: {} for side in Side})
+
+    def plain(self, looked: Looked) -> Looked:
+        """Both sides without what their records name: each side does that by its own keys."""
+        plain: dict[Side, Held] = {side: dict(records) for side, records in looked.items()}
+        for kind, name in self.links:
+            entity = Entity(kind)
+            for side, records in plain.items():
+                rows = records.get(entity, ())
+                without = [_without(row, name) for row in rows]
+                plain[side] = {
+                    **records,
+                    entity: without,
+                }
+        return plain
+
+    def _named(self, kind: str, side: str, row: Row, there: Collection[Known]) -> dict[str, Value]:
+        """The records that a row names, by uid; a key that leads nowhere names none."""
+        found: dict[str, Value] = {}
+        for (entity, name), named in self.links.items():
+            if entity != kind:
+                continue
+            key = row.cells.get(name) or ""
+            known = (named, side, key)
+            found[name] = None
+            if known in there:
+                found[name] = self.uid(known)
+        return found
 
     def uid(self, known: Known) -> str:
         """The record's uid."""
@@ -116,6 +153,11 @@ class Names:
         earlier = self.holders[known]
         name = f"{known[1]} {known[2]}"
         return f"{name} ({earlier + 1})" if earlier else name
+
+
+def _without(row: Row, name: str) -> Row:
+    cells = {field: value for field, value in row.cells.items() if field != name}
+    return Row(row.key, row.of, cells)
 
 
 def known_of(looked: Looked) -> Iterator[Known]:

@@ -24,7 +24,7 @@ from flows.rehearse.fields import Played, played, rules_of
 from flows.rehearse.findings import Finding
 from flows.rehearse.judge import Judge
 from flows.rehearse.ledgers import Ledgers
-from flows.rehearse.names import Looked, Names, known_of
+from flows.rehearse.names import Links, Looked, Names, known_of
 from flows.rehearse.operator import JobOperator
 from flows.rehearse.rules import Row
 from flows.rehearse.server import Server
@@ -80,8 +80,9 @@ class Town(World):
 
     def __post_init__(self) -> None:
         self.ledgers = Ledgers(self.names.ledger, self.folder)
-        self.judge = Judge(self.book, rules_of(self.fields))
+        self.judge = Judge(self.book, rules_of(self.fields, self.names.uid))
         self.known = known(self.fields)
+        self.cast.records = self._uids
         budget = self.pair.ghl.notes_budget
         if budget:
             people = self.copied.sample.keys[Side.GHL]
@@ -109,6 +110,7 @@ class Town(World):
         """Type values; of a field that people of that side cannot change, nothing."""
         entity = Entity(ident[0])
         open_ones = self._open(side, entity, values)
+        open_ones = self._own_keys(side, entity, open_ones)
         if not open_ones:
             return
         if not self.screens[Side(side)].edit(
@@ -124,12 +126,34 @@ class Town(World):
         names = {one.name for one in mine if Side(side) in one.typed}
         return {name: value for name, value in values.items() if name in names}
 
+    def _own_keys(self, side: str, kind: Entity, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values with a side's own keys of the records that they name.
+
+        What that side did not have as the day began, nobody finds on its screens.
+        """
+        own = dict(values)
+        for (entity, name), named in self.names.links.items():
+            uid = own.get(name)
+            if entity != kind or uid is None:
+                continue
+            row = self.now.row(side, (named, uid))
+            if row is None:
+                del own[name]
+            else:
+                own[name] = row.key
+        return own
+
+    def _uids(self, kind: Entity) -> list[str]:
+        """By what the records of a kind are known."""
+        return sorted(uid for entity, uid in self.now.idents() if entity == kind.value)
+
     def enter(self, side: str, entity: str, values: dict[str, Any], of: Ident | None = None) -> Any:
         """Enter a new record; its key, or None where the side refused it."""
         self.clock.sleep(self.dice.uniform(1, 90))
         kind = Entity(entity)
         parent = self.key(side, of) if of else None
         own = self._open(side, kind, values)
+        own = self._own_keys(side, kind, own)
         key = self.screens[Side(side)].add(kind, parent, own)
         if key is None:
             self.book.counts[f"not taken by {Side(side).label}"] += 1
@@ -150,6 +174,7 @@ class Town(World):
         mine = [one for one in self.fields if one.entity is kind and Side.APP in one.typed]
         blank = dict.fromkeys((one.name for one in mine if one.clears), None)
         person = self.cast.record(kind, Side.APP)
+        person = self._own_keys(Side.APP, kind, person)
         self.screens[Side.APP].edit(kind, key, blank | person)
         self.names.give(kind.value, key)
 
@@ -234,6 +259,13 @@ class Town(World):
         after = self.looked()
         for was, now in self.names.learn(after):
             self.book.rename(was, now)
+            kind, uid = was
+            naming = {field for field, named in self.names.links.items() if named == kind}
+            self.book.rename_links(
+                naming,
+                uid,
+                now[1],
+            )
         before = self.names.seen(self.raw)
         if self.day == 1:  # all that was there had been typed at some time
             self.book.compare(
@@ -244,8 +276,8 @@ class Town(World):
             )
         doubled = list(
             doubles(
-                self.raw,
-                after,
+                self.names.plain(self.raw),
+                self.names.plain(after),
                 self.day,
                 self.judge.nights,
             )
@@ -315,6 +347,7 @@ def known(fields: list[Played]) -> Known:
         sets=tuple(one.name for one in people if one.field.by_item),
         consents=tuple(one.name for one in people if one.field.rule.consent),
         moves=_moves(both),
+        links={one.name: one.names.value for one in people if one.names is not None},
     )
 
 
@@ -326,6 +359,15 @@ def _moves(fields: Iterable[Played]) -> Mapping[str, tuple[str, ...]]:
             kind = one.entity.value
             moves[kind] = (*moves.get(kind, ()), one.name)
     return moves
+
+
+def _links(fields: Iterable[Played]) -> Links:
+    """The fields that name a record of another kind."""
+    links = {}
+    for one in fields:
+        if one.names is not None:
+            links[one.entity.value, one.name] = one.names.value
+    return links
 
 
 @contextmanager
@@ -430,17 +472,18 @@ def _town(
         ),
     }
     cast = Cast(dice, fields)
+    names = Names(folder / "state" / "ledger.db", _links(fields))
     town = Town(
         folder=folder,
         dice=dice,
         clock=clock,
         ghl=sandbox,
         wire=wire,
-        operator=JobOperator(folder, rules_of(fields)),
+        operator=JobOperator(folder, rules_of(fields, names.uid)),
         screens=screens,
         fields=fields,
         cast=cast,
-        names=Names(folder / "state" / "ledger.db"),
+        names=names,
         keeper=copied.server or copied.api or Keeper(folder, copied.app),
         copied=copied,
         pair=pair,

@@ -69,6 +69,8 @@ class Known:
     """Those that say whether a person may be written to."""
     moves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By kind of record the choices that say where it stands, such as a deal's stage."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Those that name a record of another kind, as a contact's company; by that kind."""
 
     def text(self, dice: random.Random, entity: str = "contact") -> str | None:
         """One of the texts of a kind, where it has any."""

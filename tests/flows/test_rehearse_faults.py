@@ -25,6 +25,7 @@ from reconcile.stage.stage import Stage
 from reconcile.values import policy
 from reconcile.values.codecs import Email
 from reconcile.values.mapping import EntityMap, Mapping
+from reconcile.values.references import Directory, Linked
 from tests.flows.acme import without_sales
 from tests.long_forms import tried
 
@@ -266,3 +267,47 @@ def test_a_fault_is_named(
     done = rehearse(load(pair), copies, nights=nights, seed=5, people=None, only=happening.split())
     assert {finding.kind for finding in done.broken} & set(kinds.split()), done.nights
     assert done.exit_code == 2
+
+
+def _another_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A contact is linked to another company than the one that was meant."""
+    key = Directory.key
+
+    def of_another(directory: Directory, side: Side, name: str) -> str | None:
+        others = (one for one in directory._keys if one != name and key(directory, side, one))
+        return key(directory, side, min(others, default=name))
+
+    monkeypatch.setattr(Directory, "key", of_another)
+
+
+def _no_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of GHL's contacts no run sees where they work."""
+    decode = Linked.decode
+
+    def decoded(codec: Linked, raws: list[str | None], side: Side) -> str | None:
+        return None if side is Side.GHL else decode(codec, raws, side)
+
+    monkeypatch.setattr(Linked, "decode", decoded)
+
+
+LINKS = [(_another_company, "invented"), (_no_company, "unmentioned")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    tried(LINKS, LINKS[:1]),
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_a_wrong_link_to_a_company_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Callable[[pytest.MonkeyPatch], None],
+    kind: str,
+) -> None:
+    """Who works where is checked by what people typed: with a fault put back, the rehearsal names the contact and its field."""
+    pair = make(tmp_path / "demo", contacts=PEOPLE)
+    fault(monkeypatch)
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    done = rehearse(load(pair), copies, nights=1, seed=5, people=None, only=["hired"])
+    assert {(each.kind, each.name) for each in done.broken} == {(kind, "firm_id")}

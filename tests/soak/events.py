@@ -36,15 +36,6 @@ def conflict_in_children(world: World) -> None:
                 world.retype(side, ident, name)
 
 
-@event(0.4)
-def hired(world: World) -> None:
-    """People begin to work at a firm that their side knows."""
-    for _ in range(2):
-        ident, firm, side = world.pick(), world.pick("company"), world.side()
-        if ident is not None and firm is not None:
-            world.type(side, ident, firm_id=firm[1])
-
-
 @event(0.3)
 def silent_edit(world: World) -> None:
     """The application changes a row without stamping it."""

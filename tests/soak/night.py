@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flows.rehearse.rules import Rules
 from flows.rehearse.told import Told
 from tests.flows.calls import say
 from tests.soak.values import RULES
@@ -26,6 +27,9 @@ class Operator:
     pair: Path
     known: set[str] = field(default_factory=set)
     """The runs whose reports were read."""
+
+    rules: Rules = field(default_factory=lambda: RULES)
+    """What the reports' values may stand for."""
 
     printed: list[Mapping[str, Any]] = field(default_factory=list)
     """What plans printed: their reports are written over by those of `apply`."""
@@ -58,7 +62,7 @@ class Operator:
             said.code,
             document,
             said.errors + ("" if "changes" in document else said.out[:2000]),
-            RULES,
+            self.rules,
         )
 
     def command(self, name: str, *words: str) -> int:

@@ -173,6 +173,54 @@ def test_what_a_side_gives_a_new_record_waits_a_night() -> None:
     assert _judged(book, given, carried, _told()) == []
 
 
+def _works(app: Value, ghl: Value, *, firms: bool = True) -> Seen:
+    """Ann at a firm of each side's; three firms that both sides have."""
+    rows = {
+        side: {ANN: Row(key, None, {"firm_id": at})}
+        for side, key, at in (("app", "1", app), ("ghl", "g", ghl))
+    }
+    for side, there in rows.items() if firms else ():
+        there |= {("company", uid): Row(f"{side}{uid}", None, {}) for uid in ("F1", "F2", "F3")}
+    return _seen(rows["app"], rows["ghl"])
+
+
+def test_who_works_where_is_carried() -> None:
+    """A link to a firm that somebody typed is owed until both sides have it."""
+    book = _typed(ANN, "firm_id", "F2")
+    assert _judged(book, _works("F2", "F1"), _works("F2", "F2"), _told()) == []
+    assert not book.pending
+
+
+def test_a_link_that_is_lost_is_seen() -> None:
+    """A typed link that a run takes away, or puts another in the place of, is lost, unless the report shows that very firm."""
+    for now in ("F1", None):
+        before, after = _works("F2", "F1"), _works(now, "F1")
+        assert "lost" in _judged(_typed(ANN, "firm_id", "F2"), before, after, _told())
+        other = _told(wrote=("firm_id", "F3", now))
+        assert "lost" in _judged(_typed(ANN, "firm_id", "F2"), before, after, other)
+        shown = _told(wrote=("firm_id", "F2", now))
+        assert "lost" not in _judged(_typed(ANN, "firm_id", "F2"), before, after, shown)
+
+
+def test_a_link_to_a_firm_of_nobody_s_choice_is_seen() -> None:
+    """A run that links somebody to a firm that nobody typed across invented it, also where it makes the contact."""
+    before, wrong = _works("F2", None), _works("F2", "F3")
+    assert "invented" in _judged(_typed(ANN, "firm_id", "F2"), before, wrong, _told(1))
+    new = _seen({ANN: Row("1", None, {"firm_id": "F2"})}, {})
+    found = _judged(_typed(ANN, "firm_id", "F2"), new, _works("F2", "F3"), _told(1))
+    assert found == ["unmentioned"]
+
+
+def test_a_link_that_is_left_behind_is_seen() -> None:
+    """A link that is on one side alone is named, and "agree" is wrong then, also where the firm is gone across."""
+    for firms in (True, False):
+        stays = _works("F2", None, firms=firms)
+        book = _typed(ANN, "firm_id", "F2")
+        assert _judged(book, stays, stays, _told(1)) == ["unmentioned"]
+        assert _judged(book, stays, stays, _told(1, field="firm_id")) == []
+        assert _judged(book, stays, stays, _told(0, field="firm_id")) == ["agree"]
+
+
 def test_whose_firm_is_gone_works_nowhere() -> None:
     """A contact's link to a company goes with the company, and with nothing else."""
 

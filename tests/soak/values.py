@@ -108,18 +108,6 @@ def words(raw: Any) -> frozenset[str]:
     return frozenset(" ".join(str(one).split()).lower() for one in found)
 
 
-class _Any(tuple[Value, ...]):
-    """A report shows a key, which the soak does not know."""
-
-    __slots__ = ()
-
-    def __contains__(self, _: object) -> bool:
-        return True
-
-
-_ANY = _Any()
-
-
 @dataclass(frozen=True, slots=True)
 class Field:
     """One mapped field: its name, the app's column, GHL's name (`contact.x`: a custom field), and the rule declared for it.
@@ -160,8 +148,6 @@ class Field:
 
     def shown(self, said: Any) -> Collection[Value]:
         """What a value in a report may stand for."""
-        if self.names:
-            return _ANY
         if self.wire == "completed":
             return ("yes", "no", None)
         try:
@@ -320,4 +306,5 @@ KNOWN = Known(
     sets=("tags",),
     consents=("no_sms",),
     moves={"opportunity": ("stage", "status")},
+    links={"firm_id": "company"},
 )

@@ -6,9 +6,10 @@ import html
 import os
 import random
 import uuid
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,18 @@ class World(shared.World):
     ledgers: Ledgers = field(init=False)
     judge: Judge = field(init=False)
     known: shared.Known = KNOWN
+    firms: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """The numbers of the firms that a side ever had under a key: reports show keys."""
 
     def __post_init__(self) -> None:
         self.ledgers = Ledgers(self.folder / "state" / "ledger.db", self.folder)
-        self.judge = Judge(self.book, RULES)
+        employer = ("contact", "firm_id")
+        rules = {**RULES, employer: replace(RULES[employer], shown=self._shown_firm)}
+        self.judge = Judge(self.book, rules)
+        self.operator.rules = rules
+
+    def _shown_firm(self, key: Any) -> Collection[str | None]:
+        return self.firms.get(str(key), ()) if key else (None,)
 
     def work(self) -> None:
         if self.day == 2:
@@ -122,7 +131,12 @@ class World(shared.World):
         return self.place.sandbox
 
     def look(self) -> Seen:
-        return look(self.app, self.place)
+        seen = look(self.app, self.place)
+        for rows in seen.rows.values():
+            for (entity, uid), listed in rows.items():
+                for row in listed if entity == "company" else ():
+                    self.firms[row.key].add(uid)
+        return seen
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -130,9 +144,7 @@ class World(shared.World):
 
     def put(self, side: str, ident: Ident, values: Mapping[str, Any]) -> None:
         entity, key = ident[0], self.key(side, ident)
-        typed = dict(values)
-        if typed.get("firm_id") is not None:
-            typed["firm_id"] = self.key(side, ("company", typed["firm_id"]))
+        typed = self._own_keys(side, values)
         if side == "app":
             self.app.edit(entity, key, **_columns(entity, typed))
         else:
@@ -142,10 +154,18 @@ class World(shared.World):
         """A person enters a new record; returns its key."""
         self.clock.sleep(self.dice.uniform(1, 90))
         parent = self.key(side, of) if of else None
+        typed = self._own_keys(side, values)
         if side == "app":
             owner = {"person_id": int(parent)} if parent else {}
-            return self.app.add(entity, **_columns(entity, values), **owner)
-        return self.place.add(entity, parent, **_screens(entity, values))
+            return self.app.add(entity, **_columns(entity, typed), **owner)
+        return self.place.add(entity, parent, **_screens(entity, typed))
+
+    def _own_keys(self, side: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values with the side's own key of a firm, which people know by its number."""
+        typed = dict(values)
+        if typed.get("firm_id") is not None:
+            typed["firm_id"] = self.key(side, ("company", typed["firm_id"]))
+        return typed
 
     def remove(self, side: str, ident: Ident) -> None:
         hand = self.app if side == "app" else self.place
