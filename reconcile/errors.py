@@ -251,7 +251,9 @@ EXTRAS = {
 def to_install(module: str) -> str:
     """The command that installs a module: with the extra that brings it, where there is one."""
     extra = EXTRAS.get(module.partition(".")[0])
-    return f'pip install "ghl-reconcile[{extra}]"' if extra else f"pip install {module}"
+    if extra:
+        return f'pip install "ghl-reconcile[{extra}]"'
+    return f"pip install {module}"
 
 
 def to_open(scheme: str) -> str:

@@ -63,31 +63,22 @@ def link(
     if not whole:
         decisions = [one for one in decisions if one.choice not in _ABOUT_DELETIONS]
     state = ledger.state()
+    # The stored digests name the rows of this mapping, made by this version of DuckDB's hash; with
+    # any other every link is compared.
     same_rows = state.mapping_digest == mapping.digest and state.digest_kind == stage.digest_kind
     trusted = same_rows and state.codecs == mapping.codecs
     stage.run(f"CREATE OR REPLACE TABLE trusted AS SELECT {trusted} AS trusted")
     load_decisions(stage, decisions)
-    open_questions = [(hold, json.loads(str(hold.body))) for hold in ledger.holds()]
-    rows = [
-        (
-            body["subject"],
-            hold.hold_id,
-            hold.values_digest,
-            restored.is_asked_for(body["because"]),
-            _doubted(body),
-        )
-        for hold, body in open_questions
-    ]
-    named = [(name, "VARCHAR") for name in ("subject", "hold_id", "values_digest")]
-    reasons = [("went_back", "BOOLEAN"), ("doubted", "BOOLEAN")]
-    stage.fill("in_question", [*named, *reasons], [rows])
+    _load_open_questions(stage, ledger)
     for mapped in mapping.entities:
         differences.ready(stage, mapped)
+        # Links that are let go first: `find_moved` and matching see their rows as free.
         release(stage, mapped)
         moved_children.release(stage, mapped)
         reused_keys.release(stage, mapped)
         find_moved(stage, mapped, trusted=trusted)
         match = match_children if mapped.entity.parent else match_apart
+        # Neither reads what the other makes: one waits for DuckDB, the other for the ledger.
         stage.together(
             partial(match, mapped=mapped), partial(load_baseline, ledger=ledger, mapped=mapped)
         )
@@ -97,19 +88,36 @@ def link(
         if baseline:
             baseline(mapped)
         try_again(stage, mapped)
+        # Before the kinds whose values name this one are read: they are compared by these links.
         references.renew(stage, mapping, mapped)
         if mapped.entity.children:
             reused_keys.find(stage, mapped)
             left_out.find(stage, mapped)
             remember(stage, ledger, mapped)
+            # What hangs on a contact is matched next, among the children of those that are linked.
             make_owner(stage, mapped.entity)
 
 
-def _doubted(question: Map[str, Any]) -> bool:
-    """Whether a question was asked because what is deleted was merged or changed.
+def _load_open_questions(stage: Stage, ledger: Ledger) -> None:
+    """Create `in_question`: what is asked about already, and two of the reasons for it."""
+    rows = []
+    for question in ledger.holds():
+        body = json.loads(str(question.body))
+        reasons = (restored.is_asked_for(body["because"]), _doubted(body))
+        rows.append((body["subject"], question.hold_id, question.values_digest, *reasons))
+    columns = [
+        ("subject", "VARCHAR"),
+        ("hold_id", "VARCHAR"),
+        ("values_digest", "VARCHAR"),
+        ("went_back", "BOOLEAN"),
+        ("doubted", "BOOLEAN"),
+    ]
+    stage.fill("in_question", columns, [rows])
 
-    Its words tell.
-    """
+
+def _doubted(question: Map[str, Any]) -> bool:
+    """Whether a question was asked because what is deleted had been merged, or changed."""
+    # The ledger keeps a question's words, and not its reason by name.
     return any(words in question["because"] for words in (", changed in ", "merged?", ASKED_BEFORE))
 
 
@@ -129,8 +137,9 @@ def diff(stage: Stage, mapping: Mapping, *, whole: bool = True) -> None:
     stage.together(absences, *(partial(make_delta, mapped=mapped) for mapped in mapping.entities))
     reused_keys.leave(stage, mapping)
     restored.find(stage, mapping)
-    for mapped in mapping.entities if not whole else ():
-        absence.leave(stage, mapped)
+    if not whole:
+        for mapped in mapping.entities:
+            absence.leave(stage, mapped)
 
 
 def look_again(
@@ -141,11 +150,10 @@ def look_again(
     lags: Map[Side, float],
     most: int,
 ) -> int:
-    """Read by key what a bulk read cannot prove.
+    """Read by key what a bulk read cannot prove; returns how many records.
 
-    That is our own late writes, and records that seem to be gone. Returns how many.
-
-    `lags` is by how many seconds each side's bulk reads may trail a write.
+    That is our own late writes, and records that seem to be gone. `lags` is by how many seconds
+    each side's bulk reads may trail a write.
 
     Where it is not 0, the stage shows them as they are now, and link and diff have to be run again.
     """
@@ -153,39 +161,45 @@ def look_again(
     for side, connector in connectors.items():
         reader = _Reader(connector)
         for mapped in mapping.entities:
-            late = dict(doubtful(stage, mapped, side, lag_seconds=lags[side]))
-            sought = late | dict(unconfirmed(stage, mapped, side, most=most))
-            answers = {
-                key: reader.read(mapped.entity, key, parent)
-                for key, parent in sorted(sought.items())
-            }
-            lost = {
-                key: error for key, error in answers.items() if isinstance(error, ConnectorError)
-            }
-            # What the bulk read shows of a late one is older than our own write: it counts as not
-            # read at all.
-            shown = [
-                (key, record)
-                for key, record in answers.items()
-                if not isinstance(record, ConnectorError)
-            ]
-            shown += [(key, None) for key in lost if key in late]
-            both = elsewhere(stage, mapped, side, most=most)
-            shown += _still_there(mapped.entity, both, reader)
-            if shown:
-                stage.refresh(mapped, side, shown)
-            note_unproven(stage, mapped.entity, side, lost)
-            stage.set_aside(
-                mapped, side, [unread(mapped.entity, key, error) for key, error in lost.items()]
-            )
-            looked += len(answers) + len(both)
+            looked += _look_at(stage, mapped, side, reader, lag=lags[side], most=most)
     return looked
+
+
+def _look_at(
+    stage: Stage, mapped: EntityMap, side: Side, reader: _Reader, *, lag: float, most: int
+) -> int:
+    """The same for one entity of one side."""
+    entity = mapped.entity
+    late = dict(doubtful(stage, mapped, side, lag_seconds=lag))
+    sought = late | dict(unconfirmed(stage, mapped, side, most=most))
+    shown: list[tuple[str, Record | None]] = []
+    lost: dict[str, ConnectorError] = {}
+    for key, parent in sorted(sought.items()):
+        answer = reader.read(entity, key, parent)
+        if isinstance(answer, ConnectorError):
+            lost[key] = answer
+        else:
+            shown.append((key, answer))
+    # What the bulk read shows of a late one is older than our own write: it counts as not read at
+    # all.
+    shown += [(key, None) for key in lost if key in late]
+    both = elsewhere(stage, mapped, side, most=most)
+    shown += _still_there(entity, both, reader)
+    if shown:
+        stage.refresh(mapped, side, shown)
+    note_unproven(stage, entity, side, lost)
+    reasons = [unread(entity, key, error) for key, error in lost.items()]
+    stage.set_aside(mapped, side, reasons)
+    return len(sought) + len(both)
 
 
 def _still_there(
     entity: Entity, moved: Sequence[tuple[str, str | None]], reader: _Reader
 ) -> list[tuple[str, Record | None]]:
-    """Those that still hang on the former contact, as they are there: they have not moved."""
+    """Those that still hang on the former contact, as they are there: they have not moved.
+
+    A task of several contacts is read once for each, and may be shown under any of them.
+    """
     there: list[tuple[str, Record | None]] = []
     for key, parent in moved:
         record = reader.read(entity, key, parent)
@@ -238,11 +252,13 @@ def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
     restored.begin(stage)
     for mapped in mapping.entities:
         judge(stage, mapped)
+        # Each turns verdicts into questions, and leaves alone what one before it asks about.
         restored.ask(stage, mapped)
         hold(stage, mapped, times=flapping)
         restored.ask_about_creates(stage, mapped)
         erased.ask_about_creates(stage, mapped)
         refusals.ask(stage, mapped)
+        # Last of the verdicts: whatever they came to, none of them lifts a no.
         keep_consents(stage, mapped)
         draft(stage, mapped)
         refusals.ask_about_creates(stage, mapped)

@@ -196,7 +196,9 @@ def looked_at(write: Write, read: Callable[[], Record | None]) -> Write | Reply:
     A connector reads the record as late as it can, and under the lock of the write where it has
     one: what somebody changes between the look and the write is lost.
     """
-    return write if write.check is None else write.check(read())
+    if write.check is None:
+        return write
+    return write.check(read())
 
 
 FieldType = Literal[

@@ -58,9 +58,9 @@ class Desk:
         """The key of the contact that a task or note hangs on, on the operation's side."""
         if not operation.parent or operation.parent_key is not None:
             return operation.parent_key
-        return self.created.key_of(operation.parent, operation.side) or self.parents(
-            operation.parent, operation.side
-        )
+        # A contact that this run created is in the ledger only once the run is settled.
+        created = self.created.key_of(operation.parent, operation.side)
+        return created or self.parents(operation.parent, operation.side)
 
     def one_thing(self, operation: Operation, key: str) -> None:
         """Note that a record and the other side's are one thing, for the values that name it."""
@@ -93,21 +93,14 @@ def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
     Raises what a connector raises when nothing further can be sent (expired credentials, an
     exhausted quota).
     """
-    desk.journal.forget(
-        [operation for operation in operations if operation.kind is OpKind.FORGET], desk.now()
-    )
+    forgotten = [operation for operation in operations if operation.kind is OpKind.FORGET]
+    desk.journal.forget(forgotten, desk.now())
     links = [operation for operation in operations if operation.kind is OpKind.ADOPT]
     desk.journal.link(links, desk.now())
     for operation in links:
         if operation.key is not None:
             desk.one_thing(operation, operation.key)
-    candidates = [operation for operation in operations if operation.kind not in LEDGER_ONLY]
-    known = desk.journal.known([operation.op_id for operation in candidates])
-    todo = [
-        operation
-        for operation in candidates
-        if known.get(operation.op_id) in (None, Status.SKIPPED)
-    ]
+    todo = _todo(desk, operations)
     outcomes: list[Outcome] = []
     writes: list[tuple[Operation, Write]] = []
     for operation in todo:
@@ -124,22 +117,38 @@ def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
     for outcome in outcomes:
         desk.journal.end(outcome, desk.now())
     outcomes += _send(desk, writes)
-    deleted = {outcome.op_id for outcome in outcomes if outcome.status is Status.DONE}
-    desk.undeleted |= {
-        o.link_id for o in todo if o.kind is OpKind.DELETE and o.op_id not in deleted
-    }
+    done = {outcome.op_id for outcome in outcomes if outcome.status is Status.DONE}
+    for operation in todo:
+        if operation.kind is OpKind.DELETE and operation.op_id not in done:
+            desk.undeleted.add(operation.link_id)
     return outcomes
 
 
+def _todo(desk: Desk, operations: Sequence[Operation]) -> list[Operation]:
+    """Those that are for a side, and have not ended.
+
+    A plan that was broken off is carried out again: what ended then is not sent twice, and what was
+    skipped may be possible by now.
+    """
+    candidates = [operation for operation in operations if operation.kind not in LEDGER_ONLY]
+    known = desk.journal.known([operation.op_id for operation in candidates])
+    to_begin = (None, Status.SKIPPED)
+    return [operation for operation in candidates if known.get(operation.op_id) in to_begin]
+
+
 def _send(desk: Desk, writes: list[tuple[Operation, Write]]) -> list[Outcome]:
+    """Send the writes of one chunk, all to the same side, and journal each reply as it comes."""
     if not writes:
         return []
     by_id = {operation.op_id: operation for operation, _ in writes}
+    first, _ = writes[0]
+    connector = desk.connectors[first.side]
     outcomes = []
-    for reply in desk.connectors[writes[0][0].side].write([write for _, write in writes]):
+    for reply in connector.write([write for _, write in writes]):
         operation = by_id[reply.op_id]
         outcome = outcome_of(desk.mapping, operation, reply)
-        if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
+        created = operation.kind is OpKind.CREATE and outcome.status is Status.DONE
+        if created and outcome.key:
             desk.note_created(operation, outcome.key)
         desk.journal.end(outcome, desk.now())
         outcomes.append(outcome)
@@ -150,34 +159,26 @@ def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
     """The write to send; or the outcome where there is nothing to send."""
     # Whether the earlier write happened is not known: another one could repeat or undo it.
     if not desk.doubtful.isdisjoint({operation.link_id, operation.parent}):
-        return Outcome(
-            operation.op_id,
-            Status.SKIPPED,
-            code="IN_DOUBT",
-            detail="an earlier write to it is in doubt",
-        )
+        return _skipped(operation, "IN_DOUBT", "an earlier write to it is in doubt")
     # It takes the place of a record that should be gone: made now, there would be two of them.
     if operation.kind is OpKind.CREATE and operation.link_id in desk.undeleted:
-        return Outcome(
-            operation.op_id,
-            Status.SKIPPED,
-            code="NOT_DELETED",
-            detail="the old record is still there",
-        )
+        return _skipped(operation, "NOT_DELETED", "the old record is still there")
     parent = desk.contact_of(operation)
     if operation.parent and parent is None:
-        return Outcome(
-            operation.op_id,
-            Status.SKIPPED,
-            code="NO_PARENT",
-            detail="its contact was not created",
-        )
-    if withheld := _withheld(desk, operation) or _waits(desk, operation):
+        return _skipped(operation, "NO_PARENT", "its contact was not created")
+    withheld = _withheld(desk, operation) or _waits(desk, operation)
+    if withheld:
         return withheld
     write = write_of(desk.mapping, operation, parent)
     if not _looks_first(desk, operation):
         return write
-    return dataclasses.replace(write, check=_check(desk.mapping, operation, write))
+    check = _check(desk.mapping, operation, write)
+    return dataclasses.replace(write, check=check)
+
+
+def _skipped(operation: Operation, code: str, detail: str) -> Outcome:
+    """The outcome of what is not sent in this run, and may be sent in a later one."""
+    return Outcome(operation.op_id, Status.SKIPPED, code=code, detail=detail)
 
 
 def _waits(desk: Desk, operation: Operation) -> Outcome | None:
@@ -187,8 +188,9 @@ def _waits(desk: Desk, operation: Operation) -> Outcome | None:
     names = desk.mapping[operation.entity].waiting(operation.after, operation.side)
     if not names:
         return None
-    detail = f"what its {' and '.join(names)} names was not created in {operation.side.label}"
-    return Outcome(operation.op_id, Status.SKIPPED, code="NOT_THERE_YET", detail=detail)
+    listed = " and ".join(names)
+    detail = f"what its {listed} names was not created in {operation.side.label}"
+    return _skipped(operation, "NOT_THERE_YET", detail)
 
 
 def _withheld(desk: Desk, operation: Operation) -> Outcome | None:
@@ -199,22 +201,17 @@ def _withheld(desk: Desk, operation: Operation) -> Outcome | None:
     if operation.kind not in _CARRYING:
         return None
     loose = loosened(operation, desk.mapping[operation.entity].consents)
+    if not loose:
+        return None
     lacking = [name for name in loose if not operation.grounds.get(name)]
     if lacking:
-        return Outcome(
-            operation.op_id,
-            Status.REJECTED,
-            code="CONSENT",
-            detail=f"nothing on record says why {', '.join(lacking)} may be loosened",
-        )
-    back = loose and _taken_back(desk, operation, loose)
+        detail = f"nothing on record says why {', '.join(lacking)} may be loosened"
+        return Outcome(operation.op_id, Status.REJECTED, code="CONSENT", detail=detail)
+    # The plan may wait for days: whoever opted out since then must not be opted in by it.
+    back = _taken_back(desk, operation, loose)
     if back:
-        return Outcome(
-            operation.op_id,
-            Status.STALE,
-            code="CHANGED",
-            detail=f"{operation.side.other.label} says yes no more: {', '.join(back)}",
-        )
+        detail = f"{operation.side.other.label} says yes no more: {', '.join(back)}"
+        return Outcome(operation.op_id, Status.STALE, code="CHANGED", detail=detail)
     return None
 
 
@@ -232,11 +229,15 @@ def _taken_back(desk: Desk, operation: Operation, loose: Sequence[str]) -> list[
 
 
 def _looks_first(desk: Desk, operation: Operation) -> bool:
+    """Whether the record is looked at before the write: see `Desk.recheck`."""
+    # What loosens a consent is looked at whatever the setting: that must not rest on an old read.
     if operation.grounds:
         return True
     if operation.kind not in VALUES or desk.recheck == "never":
         return False
-    return desk.recheck == "always" or operation.side in desk.free or operation.risk == "high"
+    if desk.recheck == "always" or operation.side in desk.free:
+        return True
+    return operation.risk == "high"
 
 
 def _check(mapping: PairMapping, operation: Operation, write: Write) -> Check:
@@ -270,29 +271,32 @@ def _ended(mapped: EntityMap, operation: Operation, record: Record | None) -> Re
     current = mapped.decode(record, operation.side)
     if not deleting and all(current[name] == cell for name, cell in operation.after.items()):
         return Reply(operation.op_id, Status.DONE, record=record, key=record.key)
-    changed = sorted(name for name, cell in operation.before.items() if current.get(name) != cell)
-    if changed:
-        detail = f"changed since the plan was made: {', '.join(changed)}"
-        return Reply(operation.op_id, Status.STALE, code="CHANGED", detail=detail)
-    return None
+    changed = [name for name, cell in operation.before.items() if current.get(name) != cell]
+    if not changed:
+        return None
+    detail = f"changed since the plan was made: {', '.join(sorted(changed))}"
+    return Reply(operation.op_id, Status.STALE, code="CHANGED", detail=detail)
 
 
 def write_of(mapping: PairMapping, operation: Operation, parent: str | None) -> Write:
     """The operation in its side's own terms."""
     if operation.kind in _TAGGING:
-        tags = tuple(json.loads(operation.after[TAGS] or "[]"))
+        tags = json.loads(operation.after[TAGS] or "[]")
         return Write(
-            operation.op_id, operation.kind, operation.entity.record, key=operation.key, tags=tags
+            op_id=operation.op_id,
+            kind=operation.kind,
+            entity=operation.entity.record,
+            key=operation.key,
+            tags=tuple(tags),
         )
     mapped = mapping[operation.entity]
-    fields = mapped.encode(operation.after, operation.side)
     return Write(
         op_id=operation.op_id,
         kind=operation.kind,
         entity=operation.entity,
         key=operation.key,
         parent=parent,
-        fields=fields,
+        fields=mapped.encode(operation.after, operation.side),
         version=operation.guard,
     )
 
@@ -311,77 +315,85 @@ def outcome_of(mapping: PairMapping, operation: Operation, reply: Reply) -> Outc
     record would be taken for a new one.
     """
     if reply.status is Status.DONE:
-        if operation.kind is OpKind.CREATE and reply.record is None and not reply.key:
-            return Outcome(
-                operation.op_id,
-                Status.UNCERTAIN,
-                code="UNCERTAIN",
-                detail="made, but the side did not say under which key",
-                trace_id=reply.trace_id,
-            )
-        if reply.record is None:
-            return Outcome(
-                operation.op_id,
-                Status.DONE,
-                key=reply.key,
-                trace_id=reply.trace_id,
-                detail=reply.detail,
-            )
-        cells = _cells(mapping, operation, reply.record)
-        return _done(operation, reply.record, cells, trace_id=reply.trace_id)
-    named = operation.kind is OpKind.CREATE and reply.code == "DUPLICATE" and reply.key is not None
-    adopted = named and not operation.because.startswith(DECIDED)
+        return _carried_out(mapping, operation, reply)
+    code = reply.code
+    named = operation.kind is OpKind.CREATE and code == "DUPLICATE" and reply.key is not None
+    if named and not operation.because.startswith(DECIDED):
+        code = "EXISTS"
     return Outcome(
         operation.op_id,
         reply.status,
         key=reply.key,
-        code="EXISTS" if adopted else reply.code,
+        code=code,
         detail=reply.detail,
         trace_id=reply.trace_id,
     )
 
 
+def _carried_out(mapping: PairMapping, operation: Operation, reply: Reply) -> Outcome:
+    """What a side's "done" means, as far as its reply shows what is there now."""
+    if reply.record is not None:
+        cells = _cells(mapping, operation, reply.record)
+        return _done(operation, reply.record, cells, trace_id=reply.trace_id)
+    if operation.kind is OpKind.CREATE and not reply.key:
+        return Outcome(
+            operation.op_id,
+            Status.UNCERTAIN,
+            code="UNCERTAIN",
+            detail="made, but the side did not say under which key",
+            trace_id=reply.trace_id,
+        )
+    return Outcome(
+        operation.op_id,
+        Status.DONE,
+        key=reply.key,
+        trace_id=reply.trace_id,
+        detail=reply.detail,
+    )
+
+
 def _cells(mapping: PairMapping, operation: Operation, record: Record) -> Cells:
+    """What a reply's record shows of the operation's fields."""
     entity = operation.entity.record
     mapped = mapping[entity]
     if operation.kind in _TAGGING:
         field = mapped.field(TAGS)
-        return (
-            {TAGS: field.decode(record.fields, operation.side)}
-            if field.native(operation.side)[0] in record.fields
-            else {}
-        )
+        native, *_ = field.native(operation.side)
+        # A reply without tags says nothing of them: decoded, they would be none.
+        if native not in record.fields:
+            return {}
+        return {TAGS: field.decode(record.fields, operation.side)}
     return mapped.decode(record, operation.side)
 
 
 def _done(
     operation: Operation, record: Record, cells: Cells, *, trace_id: str | None = None
 ) -> Outcome:
-    dropped = _dropped(operation, cells)
-    return Outcome(
+    outcome = Outcome(
         operation.op_id,
         Status.DONE,
         key=record.key,
         after=cells,
         version=record.version,
         modified_at=record.modified_at,
-        code="VALUE_DROPPED" if dropped else "",
-        detail=f"accepted, but not stored as sent: {', '.join(dropped)}" if dropped else "",
         trace_id=trace_id,
     )
+    dropped = _dropped(operation, cells)
+    if not dropped:
+        return outcome
+    detail = f"accepted, but not stored as sent: {', '.join(dropped)}"
+    return dataclasses.replace(outcome, code="VALUE_DROPPED", detail=detail)
 
 
 def _dropped(operation: Operation, current: Cells) -> list[str]:
     """The fields (or tags) that the side holds otherwise than they were sent."""
     if operation.kind not in _TAGGING:
-        return sorted(
-            name
-            for name, cell in operation.after.items()
-            if name in current and current[name] != cell
-        )
+        sent = operation.after.items()
+        return sorted(name for name, cell in sent if name in current and current[name] != cell)
     if TAGS not in current:
         return []
-    named, there = (
-        set(json.loads(cell or "[]")) for cell in (operation.after[TAGS], current[TAGS])
-    )
-    return sorted(named - there if operation.kind is OpKind.ADD_TAGS else named & there)
+    named = set(json.loads(operation.after[TAGS] or "[]"))
+    there = set(json.loads(current[TAGS] or "[]"))
+    if operation.kind is OpKind.ADD_TAGS:
+        return sorted(named - there)
+    return sorted(named & there)

@@ -57,16 +57,20 @@ def first(operations: Iterable[Operation], few: int) -> Iterator[Operation]:
     later: set[str] = set()
     hanging: set[str] = set()
     for operation in operations:
+        if operation.kind in LEDGER_ONLY:
+            yield operation
+            continue
+        taking = operation.kind in _TAKING
+        waits = operation.turn != 0 or operation.link_id in later or operation.parent in later
+        if taking and operation.link_id in hanging:
+            waits = True
         group = (operation.kind, operation.entity, operation.side)
-        waits = operation.turn or {operation.link_id, operation.parent} & later
-        if operation.kind in _TAKING:
-            waits = waits or operation.link_id in hanging
-        if operation.kind in LEDGER_ONLY or (taken[group] < few and not waits):
+        if taken[group] < few and not waits:
             taken[group] += 1
             yield operation
             continue
         later.add(operation.link_id)
-        if operation.parent and operation.kind in _TAKING:
+        if operation.parent and taking:
             hanging.add(operation.parent)
 
 
@@ -74,20 +78,22 @@ def changes(
     before: Mapping[str, Json], after: Mapping[str, Json]
 ) -> tuple[tuple[str, str, str], ...]:
     """What differs between two looks at one record, as (member, before, after); blank is ""."""
-    then, now = dict(_leaves(dict(before))), dict(_leaves(dict(after)))
-    names = sorted(then.keys() | now.keys())
-    return tuple(
-        (name, then.get(name, ""), now.get(name, ""))
-        for name in names
-        if then.get(name, "") != now.get(name, "")
-    )
+    then = dict(_leaves(dict(before)))
+    now = dict(_leaves(dict(after)))
+    differing = []
+    for name in sorted(then.keys() | now.keys()):
+        was, is_now = then.get(name, ""), now.get(name, "")
+        if was != is_now:
+            differing.append((name, was, is_now))
+    return tuple(differing)
 
 
 def _leaves(value: Json, at: str = "") -> Iterator[tuple[str, str]]:
     """Each member as a path and a text; the order of a list says nothing."""
     if isinstance(value, dict):
+        prefix = f"{at}." if at else ""
         for name, item in value.items():
-            yield from _leaves(item, f"{at}.{name}" if at else name)
+            yield from _leaves(item, prefix + name)
     elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
         for place, item in enumerate(value):
             yield from _element(item, at, place)

@@ -21,6 +21,8 @@ def advance_both(
     its date), which the other side does not have yet.
     """
     if operation.kind is OpKind.CREATE:
+        # One that was there already ("EXISTS") is compared by the next run: nothing of it is
+        # agreed yet.
         if outcome.status is Status.DONE:
             written |= _stored(operation.after, outcome.after or {})
             # What was not sent (it cannot be read, or comes from the other side) is agreed by
@@ -30,12 +32,17 @@ def advance_both(
         return
     if operation.kind in _TAGGING:
         adding = operation.kind is OpKind.ADD_TAGS
-        other[TAGS] = _tags(other.get(TAGS), _items(operation.after[TAGS]), adding=adding)
+        tags = _items(operation.after[TAGS])
+        other[TAGS] = _tags(other.get(TAGS), tags, adding=adding)
     else:
         for name, cell in operation.after.items():
-            changed = (operation.before.get(name), cell)
-            in_part = name in operation.source
-            other[name] = _merged(other.get(name), changed, cell) if in_part else cell
+            # Sets are carried element by element: an operation that names their source changes
+            # them in part.
+            if name in operation.source:
+                changed = (operation.before.get(name), cell)
+                other[name] = _merged(other.get(name), changed, cell)
+            else:
+                other[name] = cell
     advance_written(operation, outcome, written)
 
 
@@ -60,9 +67,10 @@ def _merged(known: Cell, changed: tuple[Cell, Cell], shown: Cell) -> Cell:
     Not the whole set that was sent: what else is in it is of another operation, or still to be
     decided.
     """
-    before, after = (_items(cell) for cell in changed)
-    added = (after - before) & _items(shown)
-    removed = (before - after) - _items(shown)
+    before, after = changed
+    there = _items(shown)
+    added = (_items(after) - _items(before)) & there
+    removed = (_items(before) - _items(after)) - there
     return _set((_items(known) | added) - removed)
 
 
@@ -70,7 +78,9 @@ def _stored(sent: Cells, reply: Cells) -> dict[str, Cell]:
     """What a side holds of what was sent: as it replied, and of tags those alone that were sent."""
     stored = {name: reply.get(name, cell) for name, cell in sent.items()}
     if TAGS in sent and TAGS in reply:
-        stored[TAGS] = _set(_items(sent[TAGS]) & _items(reply[TAGS]))
+        # A tag that the side adds to a new contact by itself is not known to the other one.
+        shown = _items(sent[TAGS]) & _items(reply[TAGS])
+        stored[TAGS] = _set(shown)
     return stored
 
 
@@ -88,7 +98,10 @@ def _tags_after(operation: Operation, reply: Cells, known: Cell) -> Cell:
 
 
 def _tags(known: Cell, tags: set[str], *, adding: bool) -> Cell:
-    return _set(_items(known) | tags if adding else _items(known) - tags)
+    """The tags with these added, or taken out."""
+    if adding:
+        return _set(_items(known) | tags)
+    return _set(_items(known) - tags)
 
 
 def _items(cell: Cell) -> set[str]:
@@ -96,7 +109,9 @@ def _items(cell: Cell) -> set[str]:
 
 
 def _set(items: set[str]) -> Cell:
-    return line(sorted(items)) if items else None
+    if not items:
+        return None
+    return line(sorted(items))
 
 
 def packed(cells: Cells) -> str:

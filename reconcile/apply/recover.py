@@ -31,11 +31,16 @@ def resolve(desk: Desk, ledger: Ledger, answers: Answers | None = None) -> list[
     outcomes = []
     patience = Patience()
     for operation in desk.journal.in_doubt():
-        choice, who = (answers or {}).get(hold_id(desk.journal.run_id, operation.op_id), ("", ""))
-        outcome = _decided(operation, choice, who) or _attempt(desk, ledger, operation, patience)
+        question = hold_id(desk.journal.run_id, operation.op_id)
+        choice, who = (answers or {}).get(question, ("", ""))
+        # A person's word comes before a look: they were asked because a look did not tell.
+        outcome = _decided(operation, choice, who)
+        if outcome is None:
+            outcome = _attempt(desk, ledger, operation, patience)
         desk.journal.end(outcome, desk.now())
         # Its tasks and notes hang on this key, and may come later in the plan.
-        if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
+        created = operation.kind is OpKind.CREATE and outcome.status is Status.DONE
+        if created and outcome.key:
             desk.note_created(operation, outcome.key)
         outcomes.append(outcome)
     return outcomes
@@ -88,12 +93,9 @@ def _look(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
     entity = operation.entity.record
     record = desk.connectors[operation.side].read(entity, operation.key or "", operation.parent_key)
     if operation.kind in (OpKind.DELETE, OpKind.ARCHIVE):
-        gone = record is None or record.deleted
-        return Outcome(
-            operation.op_id,
-            Status.DONE if gone else Status.SKIPPED,
-            code="" if gone else _NOT_APPLIED,
-        )
+        if record is None or record.deleted:
+            return Outcome(operation.op_id, Status.DONE)
+        return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED)
     if record is None:
         return Outcome(operation.op_id, Status.STALE, code="GONE", detail="the record is gone")
     current = desk.mapping[entity].decode(record, operation.side)
@@ -114,31 +116,40 @@ def _holds(operation: Operation, current: Cells) -> bool:
     """Whether a record shows that the operation was carried out."""
     if operation.kind not in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS):
         return all(current.get(name) == cell for name, cell in operation.after.items())
-    named, there = (
-        set(json.loads(text or "[]")) for text in (operation.after[TAGS], current.get(TAGS))
-    )
-    return named <= there if operation.kind is OpKind.ADD_TAGS else not named & there
+    named = set(json.loads(operation.after[TAGS] or "[]"))
+    there = set(json.loads(current.get(TAGS) or "[]"))
+    if operation.kind is OpKind.ADD_TAGS:
+        return named <= there
+    return not named & there
 
 
 def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
+    """Whether a create was carried out, by what the side shows of such a record."""
     parent = desk.contact_of(operation)
-    candidates = desk.connectors[operation.side].look(write_of(desk.mapping, operation, parent))
+    write = write_of(desk.mapping, operation, parent)
+    candidates = desk.connectors[operation.side].look(write)
     record = _ours(desk, ledger, operation, candidates)
     if record is None:
         return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED)
     current = desk.mapping[operation.entity].decode(record, operation.side)
-    ours = _same(operation.after, current) == _just(operation.after).keys()
-    return Outcome(
+    found = Outcome(
         operation.op_id,
-        Status.DONE if ours else Status.REJECTED,
+        Status.DONE,
         key=record.key,
-        after=current if ours else None,
+        after=current,
         version=record.version,
         modified_at=record.modified_at,
-        code="" if ours else "EXISTS",
-        detail="found created after an interruption"
-        if ours
-        else "found after an interruption, with other values",
+        detail="found created after an interruption",
+    )
+    if _same(operation.after, current) == _just(operation.after).keys():
+        return found
+    # Perhaps somebody else's: it is linked, as one that was there, and its values are compared.
+    return dataclasses.replace(
+        found,
+        status=Status.REJECTED,
+        after=None,
+        code="EXISTS",
+        detail="found after an interruption, with other values",
     )
 
 
@@ -167,16 +178,19 @@ def _ours(
     compares all of it.
     """
     mapped = desk.mapping[operation.entity]
-    linked = ledger.linked_keys(
-        operation.entity, operation.side, [record.key for record in candidates]
-    )
+    keys = [record.key for record in candidates]
+    linked = ledger.linked_keys(operation.entity, operation.side, keys)
+    # In the order of their keys, so that the answer does not depend on the order of the reply.
     for record in sorted(candidates, key=lambda record: record.key):
         if record.key in linked or record.deleted:
             continue
         current = mapped.decode(record, operation.side)
         same = _same(operation.after, current)
-        whole = same == _just(operation.after).keys()
-        identity = not operation.entity.parent and any(set(rule) <= same for rule in mapped.match)
-        if whole or identity:
+        if same == _just(operation.after).keys():
+            return record
+        # What hangs on a contact has no identity of its own: two tasks may have the same title.
+        if operation.entity.parent:
+            continue
+        if any(set(rule) <= same for rule in mapped.match):
             return record
     return None

@@ -70,10 +70,11 @@ def advance_from_snapshots(
     linked = ledger.insert_links(connection, _NEW_LINK, new_links)
     advanced = 0
     columns = ("link_id", *_BASELINE)
+    bound_as = ("named", *_BASELINE)
     about = {"in_pair": ledger.pair, "of_entity": entity.value, "codecs": mapped.codecs}
     for batch in _advanced(stage, mapped, columns, where="NOT fresh", run_id=run_id):
-        links = (dict(zip(("named", *_BASELINE), row, strict=True)) for row in batch)
-        connection.execute(_UPDATE, [link | about for link in links])
+        changes = [dict(zip(bound_as, row, strict=True)) | about for row in batch]
+        connection.execute(_UPDATE, changes)
         advanced += len(batch)
     _forget_absence(stage, ledger, connection, entity)
     for side in Side:
@@ -139,8 +140,10 @@ def _count_absence(
     """
     changes: dict[str, Any] = {f"{side}_absent": sa.bindparam("runs"), f"{side}_digest": None}
     update = _update_of(ledger, entity).values(changes)
-    for batch in stage.stream(render("apply/missing", entity=entity, side=side)):
-        connection.execute(update, [{"named": link_id, "runs": runs} for link_id, runs in batch])
+    query = render("apply/missing", entity=entity, side=side)
+    for batch in stage.stream(query):
+        counts = [{"named": link_id, "runs": runs} for link_id, runs in batch]
+        connection.execute(update, counts)
 
 
 def _update_of(ledger: Ledger, entity: Entity) -> sa.Update:
@@ -193,7 +196,8 @@ def settle_planned_links(
     for entity in RECORDS:
         blank = blank_link(entity, run_id)
         compared = stage.has(f"wide_{entity}")
-        for batch in stage.stream(render("apply/adopted", entity=entity, compared=compared)):
+        query = render("apply/adopted", entity=entity, compared=compared)
+        for batch in stage.stream(query):
             links = [blank | dict(zip(_ADOPTED, row, strict=True)) for row in batch]
             ledger.add_links(connection, links)
     return forgotten

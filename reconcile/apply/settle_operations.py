@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -69,17 +69,27 @@ def settle_operations(
     entries = journal.entries()
     linked = forgotten = 0
     while batch := list(islice(entries, _BATCH)):
-        done = [entry for entry in batch if _counts(entry[1])]
-        dropped = list(dict.fromkeys(name_of(o) for o, _ in done if o.kind in _DROPPING))
+        done = [(operation, outcome) for operation, outcome in batch if _counts(outcome)]
+        dropped = _dropped_links(done)
         names = [(entity.value, link_id) for entity, link_id in dropped]
         forgotten += ledger.bury_links(connection, names, at=source.at)
-        gone = set(dropped)
-        done = [(o, r) for o, r in done if o.kind is OpKind.CREATE or name_of(o) not in gone]
-        done, vacated = claims.settle(ledger, connection, done)
+        staying = [entry for entry in done if _stays(entry[0], dropped)]
+        staying, vacated = claims.settle(ledger, connection, staying)
         forgotten += ledger.bury_links(connection, vacated, at=source.at)
-        linked += _settle_batch(ledger, connection, done, run)
-        differences.put(ledger, connection, _dropped_values(done, source))
+        linked += _settle_batch(ledger, connection, staying, run)
+        differences.put(ledger, connection, _dropped_values(staying, source))
     return linked, forgotten
+
+
+def _dropped_links(entries: Iterable[_Entry]) -> dict[Name, None]:
+    """The links whose record went away, each once, in the order in which they went."""
+    removals = (operation for operation, _ in entries if operation.kind in _DROPPING)
+    return dict.fromkeys(name_of(operation) for operation in removals)
+
+
+def _stays(operation: Operation, dropped: Collection[Name]) -> bool:
+    """Whether there still is a link to change once these are dropped."""
+    return operation.kind is OpKind.CREATE or name_of(operation) not in dropped
 
 
 def _dropped_values(
@@ -135,14 +145,17 @@ def links_named(ledger: Ledger, connection: Connection, names: Iterable[Name]) -
 def _settle_one(links: dict[Name, Link], operation: Operation, outcome: Outcome, run: _Run) -> int:
     """Change one of the links; 1 where it is new."""
     name = name_of(operation)
-    link = None if operation.kind is OpKind.CREATE else links.get(name)
-    new = link is None
-    if link is None:
+    link = links.get(name)
+    # A create begins its link anew: what was known under that name was of a record that is gone.
+    new = link is None or operation.kind is OpKind.CREATE
+    if new:
         if outcome.key is None and operation.key is None:
             return 0
-        link = links[name] = _new_link(operation, outcome, run)
+        links[name] = _new_link(operation, outcome, run)
+    link = links[name]
     side, other = operation.side, operation.side.other
-    written_cells, other_cells = (json.loads(link[f"{at}_cells"]) for at in (side, other))
+    written_cells = json.loads(link[f"{side}_cells"])
+    other_cells = json.loads(link[f"{other}_cells"])
     advance_both(operation, outcome, written_cells, other_cells)
     link |= {
         f"{side}_cells": packed(written_cells),
@@ -158,12 +171,13 @@ def _settle_one(links: dict[Name, Link], operation: Operation, outcome: Outcome,
 def _new_link(operation: Operation, outcome: Outcome, run: _Run) -> Link:
     entity, link_id = name_of(operation)
     side, other = operation.side, operation.side.other
+    how = CREATED if operation.kind is OpKind.CREATE else "linked"
     return blank_link(entity, run.run_id) | {
         "link_id": link_id,
         f"{side}_key": outcome.key or operation.key,
         f"{other}_key": operation.source_key,
         "parent": operation.parent,
-        "how": CREATED if operation.kind is OpKind.CREATE else "linked",
+        "how": how,
         "codecs": run.codecs.get(entity),
     }
 
@@ -197,4 +211,5 @@ def _moment(text: str | None) -> str | None:
     except ValueError:
         return None
     in_utc = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    return in_utc.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    to_the_microsecond = in_utc.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return to_the_microsecond[:-3] + "Z"

@@ -65,7 +65,8 @@ def _link(ledger: Ledger, connection: Connection, journal: Journal) -> int:
     count = 0
     operations = journal.linked()
     while batch := list(islice(operations, _BATCH)):
-        ledger.add_links(connection, [_linked(operation, journal.run_id) for operation in batch])
+        links = [_linked(operation, journal.run_id) for operation in batch]
+        ledger.add_links(connection, links)
         count += len(batch)
     journal.links_settled(connection)
     return count
@@ -100,10 +101,12 @@ def settle_undo(
     linked = 0
     while batch := list(islice(entries, _BATCH)):
         for operation, outcome in batch:
-            if outcome.status is Status.DONE:
-                again = operation.kind is OpKind.CREATE and name_of(operation) in whole
-                how = CREATED if again else f"undone by run {source.run_id}"
-                linked += _settle_one(ledger, connection, operation, outcome, how, source)
+            if outcome.status is not Status.DONE:
+                continue
+            how = f"undone by run {source.run_id}"
+            if operation.kind is OpKind.CREATE and name_of(operation) in whole:
+                how = CREATED
+            linked += _settle_one(ledger, connection, operation, outcome, how, source)
     return linked
 
 
@@ -120,10 +123,10 @@ def _settle_one(
     known = links_named(ledger, connection, [name]).get(name)
     if operation.kind is OpKind.CREATE:
         link = _created(ledger, connection, operation, outcome, known)
-    elif operation.kind in _REMOVING:
+    elif known is None or operation.kind in _REMOVING:
         link = known
     else:
-        link = known and _changed(known, operation, outcome)
+        link = _changed(known, operation, outcome)
     if link is None:
         return 0
     side = operation.side
@@ -136,9 +139,12 @@ def _settle_one(
     if operation.kind is OpKind.CREATE or operation.kind in _REMOVING:
         link |= {"how": how, "since_run": source.run_id}
     ledger.put_links(connection, [link])
-    written, other = (json.loads(link[f"{at}_cells"]) for at in (side, side.other))
+    written = json.loads(link[f"{side}_cells"])
+    other = json.loads(link[f"{side.other}_cells"])
+    # Of a link without a counterpart there is nothing to differ from.
     if operation.kind not in _REMOVING and other:
-        differences.put(ledger, connection, differences.undone(operation, written, other, source))
+        left_over = differences.undone(operation, written, other, source)
+        differences.put(ledger, connection, left_over)
     return int(known is None)
 
 

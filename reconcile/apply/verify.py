@@ -27,20 +27,16 @@ def read_back(desk: Desk, entries: Iterable[tuple[Operation, Outcome]]) -> Itera
     """Read every written record again; yield what is not as written, and what cannot be read."""
     patience = Patience()
     for operation, outcome in entries:
+        # What made room for another record's value was written once more after that.
         if outcome.status is not Status.DONE or operation.makes_room:
-            continue  # what made room was written anew after it
+            continue
         try:
             residual = _look(desk, operation, outcome)
         except ConnectorError as error:
             patience.spend(error)
             key = outcome.key or operation.key
-            residual = Residual(
-                operation.op_id,
-                operation.entity,
-                key,
-                (),
-                unread(operation.entity, key or "", error),
-            )
+            why = unread(operation.entity, key or "", error)
+            residual = Residual(operation.op_id, operation.entity, key, (), why)
         else:
             patience.renew()
         if residual is not None:
@@ -54,20 +50,18 @@ def _look(desk: Desk, operation: Operation, outcome: Outcome) -> Residual | None
     record = desk.connectors[operation.side].read(entity, key or "", parent)
     deleting = operation.kind in (OpKind.DELETE, OpKind.ARCHIVE)
     if record is None or record.deleted:
-        return (
-            None
-            if deleting
-            else Residual(operation.op_id, entity, key, (), "the record is gone again")
-        )
+        if deleting:
+            return None
+        return Residual(operation.op_id, entity, key, (), "the record is gone again")
     if deleting:
         return Residual(operation.op_id, entity, key, (), "the record is still there")
+    # It names only the tags that it adds or takes out, and the reply to the write was compared
+    # with those (`_dropped` in apply.py).
     if TAGS in operation.after and operation.entity is Entity.TAG:
         return None
     current = desk.mapping[entity].decode(record, operation.side)
-    differing = tuple(
-        sorted(name for name, cell in operation.after.items() if current.get(name) != cell)
-    )
+    differing = [name for name, cell in operation.after.items() if current.get(name) != cell]
     if not differing:
         return None
     reason = outcome.detail or "changed by somebody else since it was written"
-    return Residual(operation.op_id, entity, key, differing, reason)
+    return Residual(operation.op_id, entity, key, tuple(sorted(differing)), reason)

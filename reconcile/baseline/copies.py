@@ -87,7 +87,9 @@ def _name(ledger: Ledger) -> str | None:
     )
     with ledger.engine.connect() as connection:
         run_ids = [run_id for (run_id,) in connection.execute(query)]
-    return f"{generation}-{run_ids[0]}" if len(run_ids) == 1 else None
+    if len(run_ids) == 1:
+        return f"{generation}-{run_ids[0]}"
+    return None
 
 
 def _links(ledger: Ledger, entity: Entity) -> int:

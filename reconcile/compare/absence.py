@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from reconcile.model import Entity, Side
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
+from reconcile.stage.texts import text
 from reconcile.values.mapping import EntityMap
 from reconcile.values.policy import OnDelete
 
@@ -31,20 +32,22 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
     stage.make("compare/absence", entity=entity)
     stage.make("compare/unproven", entity=entity)
     lost_an_end = "NOT (app_state = 'present' AND ghl_state = 'present')"
-    if stage.some(f"moved_{entity} WHERE {lost_an_end}"):
-        stage.make(
-            "compare/absence_now",
-            entity=entity,
-            children=[each.entity for each in children],
-            fields=mapped.fields,
-            policy={side.value: mapped.delete.get(side, OnDelete.HOLD) for side in Side},
-            absent_runs=mapped.absent_runs,
-            asked_before=ASKED_BEFORE,
-        )
-        for side in Side:
-            snapshot = stage.snapshots[entity, side]
-            if snapshot.spanned and snapshot.complete:
-                stage.make("compare/absences_outside", entity=entity, side=side)
+    if not stage.some(f"moved_{entity} WHERE {lost_an_end}"):
+        return
+    stage.make(
+        "compare/absence_now",
+        entity=entity,
+        children=[each.entity for each in children],
+        fields=mapped.fields,
+        policy={side.value: mapped.delete.get(side, OnDelete.HOLD) for side in Side},
+        absent_runs=mapped.absent_runs,
+        asked_before=ASKED_BEFORE,
+    )
+    # Of a span of days all in it was read, and nothing outside it: what is missing may be there.
+    for side in Side:
+        snapshot = stage.snapshots[entity, side]
+        if snapshot.spanned and snapshot.complete:
+            stage.make("compare/absences_outside", entity=entity, side=side)
 
 
 def leave(stage: Stage, mapped: EntityMap) -> None:
@@ -65,4 +68,4 @@ def unconfirmed(
     rows = stage.rows(query)
     if len(rows) > most:
         return []
-    return [(str(key), None if parent is None else str(parent)) for key, parent in rows]
+    return [(str(key), text(parent)) for key, parent in rows]

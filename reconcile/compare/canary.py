@@ -14,6 +14,7 @@ from reconcile.model import Side
 from reconcile.ports import Json, Record
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
+from reconcile.stage.texts import text
 from reconcile.values.codecs import raw_text
 from reconcile.values.mapping import TAGS, EntityMap
 
@@ -39,6 +40,16 @@ class Findings:
     proven: set[str] = field(default_factory=set)
     records: dict[str, Record] = field(default_factory=dict)
 
+    @property
+    def missing(self) -> list[str]:
+        """The fields that the bulk read does not carry: one record proved it, or two show it."""
+        return [name for name, keys in self.seen.items() if name in self.proven or len(keys) > 1]
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a field was seen on one record alone, which is no proof."""
+        return len(self.missing) < len(self.seen)
+
 
 def check(stage: Stage, mapped: EntityMap, side: Side, read: Read, *, endpoint: str) -> list[str]:
     """The keys of rows that were read anew.
@@ -55,26 +66,29 @@ def check(stage: Stage, mapped: EntityMap, side: Side, read: Read, *, endpoint: 
     findings = Findings()
     for key in chosen:
         _look(stage, mapped, side, key, read, findings)
-    for key in reserve if _in_doubt(findings) or not findings.seen else ():
-        _look(stage, mapped, side, key, read, findings)
-    missing = [
-        name for name, keys in findings.seen.items() if name in findings.proven or len(keys) > 1
-    ]
-    if missing:
-        shown = findings.seen[missing[0]][0]
-        values = "a value" if len(missing) == 1 else "values"
-        raise Refused(
-            f"{side.label}'s bulk read of {mapped.entity} records ({endpoint}) does not carry "
-            f"{', '.join(missing)}: read by its key, record {shown} has {values} there that "
-            "the bulk read shows as blank",
-            remedy="leave what is not carried out of the pair file, or repeat the run once the "
-            "side shows it again: not read is not blank, so nothing was concluded and nothing "
-            "written",
-            code="NOT_CARRIED",
-        )
+    if not findings.seen or findings.in_doubt:
+        for key in reserve:
+            _look(stage, mapped, side, key, read, findings)
+    if findings.missing:
+        raise _not_carried(mapped, side, findings, endpoint)
     if findings.records:
         stage.refresh(mapped, side, sorted(findings.records.items()))
     return sorted(findings.records)
+
+
+def _not_carried(mapped: EntityMap, side: Side, findings: Findings, endpoint: str) -> Refused:
+    missing = findings.missing
+    shown, *_ = findings.seen[missing[0]]
+    values = "a value" if len(missing) == 1 else "values"
+    return Refused(
+        f"{side.label}'s bulk read of {mapped.entity} records ({endpoint}) does not carry "
+        f"{', '.join(missing)}: read by its key, record {shown} has {values} there that "
+        "the bulk read shows as blank",
+        remedy="leave what is not carried out of the pair file, or repeat the run once the "
+        "side shows it again: not read is not blank, so nothing was concluded and nothing "
+        "written",
+        code="NOT_CARRIED",
+    )
 
 
 def _look(
@@ -85,7 +99,7 @@ def _look(
     query = render("compare/bulk_row", entity=mapped.entity, side=side, columns=len(natives))
     parent, modified, filled = stage.one(query, key)
     try:
-        record = read(key, None if parent is None else str(parent))
+        record = read(key, text(parent))
     except (Unnamed, Malformed):
         return
     if record is None or record.deleted:
@@ -93,21 +107,10 @@ def _look(
     moment, moment_by_key = _moment(modified), _moment(record.modified_at)
     same = moment is not None and moment == moment_by_key
     changed = moment is not None and moment_by_key is not None and not same
-    unseen = [
-        name
-        for name, there in zip(natives, _listed(filled), strict=True)
-        if not there and _says(record.fields.get(name))
-    ]
-    log.info(
-        "canary",
-        extra={
-            "entity": mapped.entity,
-            "side": side,
-            "key": key,
-            "unseen": unseen,
-            "changed": changed,
-        },
-    )
+    blank = [name for name, there in zip(natives, _listed(filled), strict=True) if not there]
+    unseen = [name for name in blank if _says(record.fields.get(name))]
+    about = {"entity": mapped.entity, "side": side, "key": key}
+    log.info("canary", extra={**about, "unseen": unseen, "changed": changed})
     if unseen:
         findings.records[key] = record
     if changed:  # since the index was made: the record alone is read anew
@@ -116,12 +119,6 @@ def _look(
         findings.seen.setdefault(name, []).append(key)
         if same and not _is_tags(mapped, side, name):  # tags may change without the record's time
             findings.proven.add(name)
-
-
-def _in_doubt(findings: Findings) -> bool:
-    return any(
-        name not in findings.proven and len(keys) < 2 for name, keys in findings.seen.items()
-    )
 
 
 def _chosen(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], list[str]]:
@@ -158,11 +155,11 @@ class _Loss:
 def _losses(stage: Stage, mapped: EntityMap, side: Side) -> list[_Loss]:
     """What linked records seem to have lost of their baseline, set by set."""
     column = {native: at for at, native in enumerate(mapped.native(side))}
-    native_columns = [
-        (place, [column[name] for name in field.native(side)])
-        for place, field in enumerate(mapped.fields, start=1)
-        if field.native(side) and not field.constant
-    ]
+    native_columns = []
+    for place, each in enumerate(mapped.fields, start=1):
+        natives = each.native(side)
+        if natives and not each.constant:
+            native_columns.append((place, [column[name] for name in natives]))
     present = f"moved_{mapped.entity} WHERE {side}_state = 'present'"
     if not native_columns or not stage.some(present):
         return []
@@ -173,10 +170,11 @@ def _losses(stage: Stage, mapped: EntityMap, side: Side) -> list[_Loss]:
         native_columns=native_columns,
         most=_PATTERNS,
     )
-    return [
-        _Loss(frozenset(_listed(places)), int(str(records)), str(one), str(other))
-        for places, records, one, other in stage.rows(query)
-    ]
+    losses = []
+    for places, records, one, other in stage.rows(query):
+        lost = frozenset(_listed(places))
+        losses.append(_Loss(lost, int(str(records)), str(one), str(other)))
+    return losses
 
 
 def _cleared(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], list[str]]:
@@ -231,7 +229,9 @@ def _fullest(stage: Stage, mapped: EntityMap, side: Side) -> list[str]:
 
 
 def _says(value: Json) -> bool:
-    return (raw_text(value) or "") not in ("", "[]", "{}", "null", "false")
+    """Whether a native value is more than a blank: some sides leave false and empty lists out."""
+    written = raw_text(value) or ""
+    return written not in ("", "[]", "{}", "null", "false")
 
 
 def _is_tags(mapped: EntityMap, side: Side, native: str) -> bool:
@@ -239,7 +239,9 @@ def _is_tags(mapped: EntityMap, side: Side, native: str) -> bool:
 
 
 def _moment(value: object) -> datetime | None:
+    if not value:
+        return None
     try:
-        return datetime.fromisoformat(str(value)) if value else None
+        return datetime.fromisoformat(str(value))
     except ValueError:
         return None

@@ -8,6 +8,7 @@ from reconcile.compare.restored import SLACK
 from reconcile.model import Entity, Side
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
+from reconcile.stage.texts import text
 from reconcile.values.mapping import EntityMap
 
 _PART = 125_000
@@ -26,7 +27,9 @@ def classify(base_app: str | None, base_ghl: str | None, app: str | None, ghl: s
         return "conflict"
     if app_moved:
         return "app_moved"
-    return "ghl_moved" if ghl_moved else "standing"
+    if ghl_moved:
+        return "ghl_moved"
+    return "standing"
 
 
 def make_delta(stage: Stage, mapped: EntityMap) -> None:
@@ -68,8 +71,7 @@ def doubtful(
         taken_at=stage.snapshots[mapped.entity, side].taken_at,
         lag_seconds=lag_seconds,
     )
-    rows = stage.rows(query)
-    return [(str(key), None if parent is None else str(parent)) for key, parent in rows]
+    return [(str(key), text(parent)) for key, parent in stage.rows(query)]
 
 
 def elsewhere(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import md5
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -55,16 +56,7 @@ def standing(ledger: Ledger) -> list[Doubt]:
         .where(run.c.pair == ledger.pair, run.c.state.not_in((*UNSETTLED, "running")), DOUBTFUL)
         .order_by(journal.c.begun_at, journal.c.op_id)
     )
-    with ledger.engine.connect() as connection:
-        return [
-            Doubt(
-                row.run_id,
-                operation_from(json.loads(row.operation)),
-                row.begun_at,
-                _why(row.outcome),
-            )
-            for row in connection.execute(query)
-        ]
+    return _doubts(ledger, query)
 
 
 def of_run(ledger: Ledger, run_id: str) -> list[Doubt]:
@@ -75,20 +67,23 @@ def of_run(ledger: Ledger, run_id: str) -> list[Doubt]:
         .where(journal.c.run_id == run_id, DOUBTFUL)
         .order_by(journal.c.begun_at, journal.c.op_id)
     )
+    return _doubts(ledger, query)
+
+
+def _doubts(ledger: Ledger, query: sa.Select[Any]) -> list[Doubt]:
+    """The writes in doubt of these rows of the journal."""
+    doubts = []
     with ledger.engine.connect() as connection:
-        return [
-            Doubt(
-                row.run_id,
-                operation_from(json.loads(row.operation)),
-                row.begun_at,
-                _why(row.outcome),
-            )
-            for row in connection.execute(query)
-        ]
+        for row in connection.execute(query):
+            operation = operation_from(json.loads(row.operation))
+            doubts.append(Doubt(row.run_id, operation, row.begun_at, _why(row.outcome)))
+    return doubts
 
 
 def _why(outcome: str | None) -> str:
-    return outcome_from(json.loads(outcome)).detail if outcome else ""
+    if not outcome:
+        return ""
+    return outcome_from(json.loads(outcome)).detail
 
 
 def by_run(doubts: Iterable[Doubt]) -> Mapping[str, frozenset[str]]:
@@ -121,24 +116,24 @@ _HOLD = (
 
 def ask(stage: Stage, doubts: Iterable[Doubt]) -> None:
     """Add a question about each to `hold`."""
+    marks = ", ".join("?" for _ in _HOLD)
+    insert = f"INSERT INTO hold ({', '.join(_HOLD)}) VALUES ({marks})"
     for doubt in doubts:
         operation = doubt.operation
-        entity = operation.entity.record
         keys = {operation.side: operation.key, operation.side.other: operation.source_key}
+        shown = {"sent": dict(operation.after), "run": doubt.run_id, "begun": doubt.begun_at}
         stage.rows(
-            f"INSERT INTO hold ({', '.join(_HOLD)}) VALUES ({', '.join('?' * len(_HOLD))})",
+            insert,
             doubt.hold_id,
             "doubt",
-            entity.value,
+            operation.entity.record.value,
             operation.link_id,
             operation.side.value,
             keys[Side.APP],
             keys[Side.GHL],
             _because(doubt),
             list(OPTIONS),
-            json.dumps(
-                {"sent": dict(operation.after), "run": doubt.run_id, "begun": doubt.begun_at}
-            ),
+            json.dumps(shown),
             operation.op_id,
         )
 

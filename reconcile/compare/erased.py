@@ -25,7 +25,8 @@ def ask_about_creates(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     buried = f"tombstone WHERE entity = {literal(entity)}"
     free = [f"free_{entity}_{side}" for side in Side]
-    if stage.has("tombstone") and stage.some(buried) and stage.some(*free):
-        # What hangs on a person is known again by its key alone: its words may be anybody's.
-        rules = [] if entity.parent else match_rules(mapped)
-        stage.make("compare/erased_again", entity=entity, rules=rules)
+    if not stage.has("tombstone") or not stage.some(buried) or not stage.some(*free):
+        return
+    # What hangs on a person is known again by its key alone: its words may be anybody's.
+    rules = [] if entity.parent else match_rules(mapped)
+    stage.make("compare/erased_again", entity=entity, rules=rules)

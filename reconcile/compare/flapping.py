@@ -16,6 +16,7 @@ from reconcile.ledger.ledger import Decision, Ledger
 from reconcile.model import Cell, Entity, OpKind, Side, Status, fingerprint
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
+from reconcile.stage.texts import text
 from reconcile.values.mapping import TAGS, EntityMap
 from reconcile.values.mapping import Mapping as PairMapping
 
@@ -63,7 +64,9 @@ def taken_back(writes: Sequence[Wrote], moved: Moved) -> list[Wrote]:
     if not writes or not _kept(writes[-1]):
         return []
     last = writes[-1]
-    if moved.now[last.side] != last.before or moved.now[last.side] == moved.base[last.side]:
+    now, base = moved.now[last.side], moved.base[last.side]
+    # A side that has not moved since it was last seen took nothing back.
+    if now != last.before or now == base:
         return []
     chain = [last]
     for later, earlier in pairwise(reversed(writes)):
@@ -122,17 +125,20 @@ def _swings(
     # The journal is long: it is asked about the links alone of which a value moved after a write.
     link_ids = sorted({link_id for link_id, _, _ in moved_by_place})
     for start in range(0, len(link_ids), _BATCH):
-        written = history(ledger, mapped, link_ids[start : start + _BATCH], since=since)
+        batch = link_ids[start : start + _BATCH]
+        written = history(ledger, mapped, batch, since=since)
         for place, writes in written.items():
             moved = moved_by_place.get(place)
             if moved is None:
                 continue
             question = hold_name(mapped.entity, place)
             chain = _unanswered(taken_back(writes, moved), moved, answers.get(question))
-            if len(chain) > 1:
-                digest = _answered_for(chain, moved)
-                because = _because(place, chain[-times:])
-                yield (mapped.entity.value, *place, question, digest, because, len(chain))
+            # Once is an edit like any other; only what is taken back again may be a habit.
+            if len(chain) < 2:
+                continue
+            digest = _answered_for(chain, moved)
+            because = _because(place, chain[-times:])
+            yield (mapped.entity.value, *place, question, digest, because, len(chain))
 
 
 def _moved_since(stage: Stage, mapped: EntityMap, *, since: str) -> dict[Place, Moved]:
@@ -140,8 +146,8 @@ def _moved_since(stage: Stage, mapped: EntityMap, *, since: str) -> dict[Place, 
     query = render("compare/back_and_forth", entity=mapped.entity, since=since)
     moved: dict[Place, Moved] = {}
     for link_id, field, item, *cells in stage.rows(query):
-        app, ghl, base_app, base_ghl = (None if cell is None else str(cell) for cell in cells)
-        place = (str(link_id), str(field), None if item is None else str(item))
+        app, ghl, base_app, base_ghl = map(text, cells)
+        place = (str(link_id), str(field), text(item))
         now = {Side.APP: app, Side.GHL: ghl}
         moved[place] = Moved(now, base={Side.APP: base_app, Side.GHL: base_ghl})
     return moved
@@ -162,8 +168,9 @@ def _unanswered(chain: list[Wrote], moved: Moved, answer: Decision | None) -> li
 def hold_name(entity: Entity, place: Place) -> str:
     """The hold_id of the question about a value that goes back and forth."""
     # The recipe of `hold_id` in reconcile/stage/models.py: an answer finds its question by it.
-    parts = ("flapping", entity.value, place[0], place[1], place[2] or "")
-    return hashlib.md5("\x1f".join(parts).encode(), usedforsecurity=False).hexdigest()[:20]
+    link_id, field, item = place
+    recipe = "\x1f".join(("flapping", entity.value, link_id, field, item or ""))
+    return hashlib.md5(recipe.encode(), usedforsecurity=False).hexdigest()[:20]
 
 
 def history(
@@ -177,22 +184,25 @@ def history(
         )
         .join(run, run.c.run_id == journal.c.run_id)
         .where(
-            run.c.pair == ledger.pair, journal.c.link_id.in_(link_ids), journal.c.begun_at >= since
+            run.c.pair == ledger.pair,
+            journal.c.link_id.in_(link_ids),
+            journal.c.begun_at >= since,
+            journal.c.status == Status.DONE.value,
         )
-        .where(journal.c.status == Status.DONE.value)
         .order_by(journal.c.begun_at, journal.c.op_id)
     )
     sets = {each.name for each in mapped.sets}
     writes: dict[Place, list[Wrote]] = {}
     with ledger.engine.connect() as connection:
         for row in connection.execute(query):
-            operation, outcome = json.loads(row.operation), json.loads(row.outcome)
-            entity = operation["entity"]
-            record = Entity(entity).record
-            if record is mapped.entity and operation["kind"] != OpKind.CREATE:
-                stored = outcome.get("after") or {}
-                for place, write in _values(row, operation, stored, sets):
-                    writes.setdefault(place, []).append(write)
+            operation = json.loads(row.operation)
+            record = Entity(operation["entity"]).record
+            # A create replaced nothing that could be there again.
+            if record is not mapped.entity or operation["kind"] == OpKind.CREATE:
+                continue
+            stored = json.loads(row.outcome).get("after") or {}
+            for place, write in _values(row, operation, stored, sets):
+                writes.setdefault(place, []).append(write)
     return writes
 
 
@@ -229,21 +239,23 @@ def _tags(
     after: Mapping[str, Cell], stored: Mapping[str, Cell], *, adds: bool
 ) -> Iterator[tuple[str, _Cells]]:
     """Each tag that was added or removed."""
-    # A side that did not say what it stores is taken to store what was sent.
-    whole = json.loads(stored[TAGS] or "[]") if TAGS in stored else None
+    there = json.loads(stored.get(TAGS) or "[]")
     for tag in json.loads(after[TAGS] or "[]"):
         was, sent = (None, tag) if adds else (tag, None)
-        if whole is None:
-            yield tag, (was, sent, sent)
-        else:
-            yield tag, (was, sent, tag if tag in whole else None)
+        # A side that did not say what it stores is taken to store what was sent.
+        now = sent
+        if TAGS in stored:
+            now = tag if tag in there else None
+        yield tag, (was, sent, now)
 
 
 def _moved_items(whole: _Cells) -> Iterator[tuple[str, _Cells]]:
     """Each element that a write of a whole set changed."""
     was, sent, stored = (set(json.loads(cell or "[]")) for cell in whole)
     for item in sorted(was ^ sent):
-        before, after, now = (item if item in each else None for each in (was, sent, stored))
+        before = item if item in was else None
+        after = item if item in sent else None
+        now = item if item in stored else None
         yield item, (before, after, now)
 
 
@@ -263,16 +275,20 @@ def _event(item: str | None, write: Wrote) -> str:
     if item is None:
         before, after = _shown(write.before), _shown(write.after)
         return f"{run} wrote {after} in {side}, which went back to {before}"
-    did, undid = ("added", "was taken out") if write.after else ("took out", "was added")
-    return f"{run} {did} {_shown(item)} in {side}, where it {undid} again"
+    if write.after:
+        return f"{run} added {_shown(item)} in {side}, where it was taken out again"
+    return f"{run} took out {_shown(item)} in {side}, where it was added again"
 
 
 def _shown(cell: Cell) -> str:
     """A value in a sentence: short, on one line; the masked report knows it by “ and ”."""
     if cell is None:
         return "a blank"
-    words = " ".join(cell.replace("“", '"').replace("”", '"').split())
-    return f"“{words if len(words) <= _WORDS else words[: _WORDS - 1] + '…'}”"
+    bare = cell.replace("“", '"').replace("”", '"')
+    words = " ".join(bare.split())
+    if len(words) > _WORDS:
+        words = words[: _WORDS - 1] + "…"
+    return f"“{words}”"
 
 
 # what the plan makes of it ------------------------------------------------------------------------

@@ -16,7 +16,9 @@ def find(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     names = {rule.field for rule in mapped.filters}
     filtered = bool(names) and bool(stage.some(f"base_{entity}"))
-    for side in Side if filtered else ():
-        make_known(stage, mapped, side, names=names)
+    if filtered:
+        for side in Side:
+            make_known(stage, mapped, side, names=names)
     stage.make("compare/left_out", entity=entity, filtered=filtered)
-    stage.drop(*(f"known_{entity}_{side}" for side in Side if filtered))
+    if filtered:
+        stage.drop(*(f"known_{entity}_{side}" for side in Side))

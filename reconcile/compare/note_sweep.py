@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,16 +45,11 @@ def choose(stage: Stage, ledger: Ledger, mapped: EntityMap, *, budget: int | Non
 def _load_swept(stage: Stage, ledger: Ledger) -> None:
     """Create `swept`: when each contact's notes were last read, and last hinted at."""
     table = schema.sweep
-    query = sa.select(table.c.contact_key, table.c.checked_at, table.c.hinted_at).where(
-        table.c.pair == ledger.pair
-    )
+    columns = (table.c.contact_key, table.c.checked_at, table.c.hinted_at)
+    query = sa.select(*columns).where(table.c.pair == ledger.pair)
     with ledger.engine.connect() as connection:
         rows = [tuple(row) for row in connection.execute(query)]
-    stage.fill(
-        "swept",
-        [("contact_key", "VARCHAR"), ("checked_at", "VARCHAR"), ("hinted_at", "VARCHAR")],
-        [rows],
-    )
+    stage.fill("swept", [(column.name, "VARCHAR") for column in columns], [rows])
 
 
 def _load_written(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
@@ -64,11 +60,8 @@ def _load_written(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     )
     link_ids = stage.rows(f"SELECT b.link_id FROM {written} ORDER BY b.link_id")
     named = [str(link_id) for (link_id,) in link_ids]
-    rows = (
-        row
-        for batch in ledger.link_rows(mapped.entity, named, ("link_id", "app_cells"))
-        for row in batch
-    )
+    batches = ledger.link_rows(mapped.entity, named, ("link_id", "app_cells"))
+    rows = chain.from_iterable(batches)
     lines = ({"link_id": link_id, "cells": Raw(str(cells).encode())} for link_id, cells in rows)
     paths = ", ".join(literal(f"$.{quoted(field.name)}") for field in mapped.fields)
     selected = f"link_id, json_extract_string(cells, [{paths}]) AS cells"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from collections.abc import Mapping as Map
+from itertools import product
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -46,12 +47,11 @@ def find(stage: Stage, mapping: Mapping) -> None:
     What is missing on such a side is no deletion in this run: it becomes a question, in
     `absence_e`, and stands in `missed_e`.
     """
-    went_back = [
-        (mapped.entity, side)
-        for mapped in mapping.entities
-        for side in Side
-        if stage.some(f"wide_{mapped.entity} WHERE {side}_back")
-    ]
+    entities = [mapped.entity for mapped in mapping.entities]
+    went_back = []
+    for entity, side in product(entities, Side):
+        if stage.some(f"wide_{entity} WHERE {side}_back"):
+            went_back.append((entity, side))
     stage.make("compare/rewound", went_back=went_back)
     # A record that is missing beside others that went back was made since the backup, or deleted.
     rewound = bool(went_back) and bool(stage.some("rewound"))
@@ -72,12 +72,10 @@ def find_edited(stage: Stage, ledger: Ledger, mapping: Mapping, *, since: str) -
     somebody's edit.
     """
     sides = [side for side in Side if stage.some(f"rewound WHERE side = '{side}'")]
-    edited = [
-        (mapped.entity.value, side.value, link_id)
-        for side in sides
-        for mapped in mapping.entities
-        for link_id in sorted(_older(stage, ledger, mapped, side, since=since))
-    ]
+    edited = []
+    for side, mapped in product(sides, mapping.entities):
+        older = sorted(_older(stage, ledger, mapped, side, since=since))
+        edited += [(mapped.entity.value, side.value, link_id) for link_id in older]
     stage.fill("edited_back", _REWOUND, [edited])
     stage.make("compare/rewound_edited")
 
@@ -109,10 +107,11 @@ def find_unanswered(stage: Stage, mapping: Mapping) -> None:
     Whatever else somebody typed into them since: a question ends with an answer, or with another
     value.
     """
-    if stage.some("in_question WHERE went_back"):
-        for mapped in mapping.entities:
-            for side in Side:
-                stage.make("compare/still_back", entity=mapped.entity, side=side)
+    if not stage.some("in_question WHERE went_back"):
+        return
+    for mapped in mapping.entities:
+        for side in Side:
+            stage.make("compare/still_back", entity=mapped.entity, side=side)
 
 
 def find_parted(stage: Stage, ledger: Ledger, mapping: Mapping) -> None:
@@ -121,10 +120,11 @@ def find_parted(stage: Stage, ledger: Ledger, mapping: Mapping) -> None:
     Only where something went back, or is still asked about for that: `ask_about_creates` reads it.
     """
     people = [mapped.entity for mapped in mapping.people()]
-    if people and stage.some("rewound", "in_question WHERE went_back"):
-        columns = [(name, "VARCHAR") for name in ("entity", "app_key", "ghl_key")]
-        rows = [(entity.value, *keys) for entity in people for keys in ledger.parted(entity)]
-        stage.fill("parted", columns, [rows])
+    if not people or not stage.some("rewound", "in_question WHERE went_back"):
+        return
+    columns = [(name, "VARCHAR") for name in ("entity", "app_key", "ghl_key")]
+    rows = [(entity.value, *keys) for entity in people for keys in ledger.parted(entity)]
+    stage.fill("parted", columns, [rows])
 
 
 def ask_about_creates(stage: Stage, mapped: EntityMap) -> None:
@@ -133,27 +133,29 @@ def ask_about_creates(stage: Stage, mapped: EntityMap) -> None:
     A row that went back shows a person as he was, whoever has its key in the ledger by now.
     """
     free = [f"free_{mapped.entity}_{side}" for side in Side]
-    if mapped.entity.spec.person and stage.has("parted") and stage.some(*free):
-        stage.make(
-            "compare/parted_again",
-            entity=mapped.entity,
-            rules=match_rules(mapped),
-            phrase=f"a {WENT_BACK}",
-            other={side.value: side.other.value for side in Side},
-        )
+    if not mapped.entity.spec.person or not stage.has("parted") or not stage.some(*free):
+        return
+    stage.make(
+        "compare/parted_again",
+        entity=mapped.entity,
+        rules=match_rules(mapped),
+        phrase=f"a {WENT_BACK}",
+        other={side.value: side.other.value for side in Side},
+    )
 
 
 def _older(stage: Stage, ledger: Ledger, mapped: EntityMap, side: Side, *, since: str) -> set[str]:
     """The links whose end on a side holds a value again that a write of this job replaced."""
     query = render("compare/edited_since", entity=mapped.entity, side=side)
-    moved = {
-        (str(link_id), str(field), item): cell for link_id, field, item, cell in stage.rows(query)
-    }
+    moved = {}
+    for link_id, field, item, cell in stage.rows(query):
+        moved[str(link_id), str(field), item] = cell
     link_ids = sorted({link_id for link_id, _, _ in moved})
     older = set()
     for start in range(0, len(link_ids), _BATCH):
         batch = link_ids[start : start + _BATCH]
-        for place, writes in flapping.history(ledger, mapped, batch, since=since).items():
+        written = flapping.history(ledger, mapped, batch, since=since)
+        for place, writes in written.items():
             replaced = {write.before for write in writes}
             if place in moved and moved[place] in replaced:
                 link_id, _, _ = place
@@ -210,13 +212,12 @@ def answers(
     For all that went back the other side is right, and what is missing is made again. A value that
     is blank on the other side, or that was changed there as well, stays a question.
     """
-    return [
-        Decision(str(hold_id), choice, str(digest), by, at, "")
-        for mapped in mapping.entities
-        for side in sides
-        for choice, query in _queries(stage, mapped, side)
-        for hold_id, digest in stage.rows(query)
-    ]
+    decisions = []
+    for mapped, side in product(mapping.entities, sides):
+        for choice, query in _queries(stage, mapped, side):
+            rows = stage.rows(query)
+            decisions += [Decision(str(name), choice, str(of), by, at, "") for name, of in rows]
+    return decisions
 
 
 def _queries(stage: Stage, mapped: EntityMap, side: Side) -> Iterator[tuple[str, str]]:
@@ -237,9 +238,7 @@ def mark(stage: Stage, ledger: Ledger, connection: Connection, entity: Entity) -
         link.c.entity == entity.value,
         link.c.link_id == sa.bindparam("named"),
     )
+    update = sa.update(link).where(*mine).values(how=UNDONE)
     missed = f"absence_{entity} SEMI JOIN missed_{entity} USING (link_id)"
     for batch in stage.stream(f"SELECT link_id FROM {missed} WHERE action = 'hold'"):
-        connection.execute(
-            sa.update(link).where(*mine).values(how=UNDONE),
-            [{"named": link_id} for (link_id,) in batch],
-        )
+        connection.execute(update, [{"named": link_id} for (link_id,) in batch])

@@ -59,7 +59,9 @@ def _verdicts(mapped: EntityMap) -> Iterator[tuple[object, ...]]:
     for field in mapped.fields:
         for situation in situations(consent=field.rule.consent, about=_about(field)):
             verdict = decide(field.rule, situation)
-            winner = verdict.winner if isinstance(verdict, Agree) else None
+            winner, ground = None, ""
+            if isinstance(verdict, Agree):
+                winner, ground = verdict.winner, verdict.ground
             yield (
                 field.name,
                 situation.kind,
@@ -72,7 +74,7 @@ def _verdicts(mapped: EntityMap) -> Iterator[tuple[object, ...]]:
                 _action(verdict),
                 winner,
                 verdict.because,
-                verdict.ground if isinstance(verdict, Agree) else "",
+                ground,
                 field.required,
                 field.fallback,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,9 +36,11 @@ def owners(ledger: Ledger, name: str) -> set[Key]:
     named = [end == name for end in ends]
     if "@" in name:
         named += [cell.icontains(name, autoescape=True) for cell in cells]
+    query = sa.select(*ends, *cells).where(*mine, sa.or_(*named))
     with ledger.engine.connect() as connection:
-        for row in connection.execute(sa.select(*ends, *cells).where(*mine, sa.or_(*named))):
+        for row in connection.execute(query):
             texts = [*json.loads(row.app_cells).values(), *json.loads(row.ghl_cells).values()]
+            # The query finds the text anywhere in the cells, as a part of another address, too.
             if name in (row.app_key, row.ghl_key) or name.lower() in map(_folded, texts):
                 contacts |= _ends(OWNER.value, row.app_key, row.ghl_key)
         buried = sa.select(grave.c.side, grave.c.key).where(
@@ -79,31 +82,31 @@ def gather(ledger: Ledger, person: Person, *, names: Iterable[str] = ()) -> None
 
 def _links(ledger: Ledger, person: Person, names: tuple[str, ...]) -> None:
     link = schema.link
-    theirs = sa.or_(
-        link.c.link_id.in_(person.links),
-        link.c.parent.in_(person.links),
-        *(
-            sa.and_(
-                link.c.entity == entity,
-                link.c[f"{side}_key"].in_(person.own(entity, side)),
-            )
-            for entity in (each.value for each in RECORDS)
-            for side in ("app", "ghl")
-        ),
-    )
+    by_key = []
+    for entity, side in product(RECORDS, Side):
+        keys = person.own(entity.value, side.value)
+        named = link.c[f"{side}_key"].in_(keys)
+        by_key.append(sa.and_(link.c.entity == entity.value, named))
+    by_link = (link.c.link_id.in_(person.links), link.c.parent.in_(person.links))
+    theirs = sa.or_(*by_link, *by_key)
     with ledger.engine.connect() as connection:
         # What hangs on the contact is found by its link, which is found by its keys.
         for _ in range(2):
             rows = connection.execute(sa.select(link).where(link.c.pair == ledger.pair, theirs))
             for row in rows.all():
-                person.links.add(row.link_id)
-                person.keys |= _ends(row.entity, row.app_key, row.ghl_key)
-                for cells in map(json.loads, (row.app_cells, row.ghl_cells)):
-                    if row.entity == OWNER.value:
-                        person.state(cells, names=names)
-                    else:
-                        person.remember(cells.values())
+                _take_in_link(person, row, names)
             theirs = sa.or_(link.c.link_id.in_(person.links), link.c.parent.in_(person.links))
+
+
+def _take_in_link(person: Person, row: sa.Row[Any], names: tuple[str, ...]) -> None:
+    person.links.add(row.link_id)
+    person.keys |= _ends(row.entity, row.app_key, row.ghl_key)
+    for text in (row.app_cells, row.ghl_cells):
+        cells = json.loads(text)
+        if row.entity == OWNER.value:
+            person.state(cells, names=names)
+        else:
+            person.remember(cells.values())
 
 
 def another(ledger: Ledger, person: Person, key: Key) -> bool:
@@ -152,14 +155,14 @@ def _take_in(person: Person, operation: Mapping[str, Any], outcome: Mapping[str,
     entity, side = Entity(operation["entity"]).record.value, Side(operation["side"])
     person.operations.add(operation["op_id"])
     person.links.add(operation["link_id"])
-    ends = ((side, operation.get("key")), (side.other, operation.get("source_key")))
+    ends = [(side, operation.get("key")), (side.other, operation.get("source_key"))]
     # The reply to a refused create names somebody else, who has the value.
-    created = ((side, outcome.get("key")),) if outcome.get("status") == "done" else ()
-    for where, key in (*ends, *created):
-        if key:
-            person.keys.add((entity, where.value, key))
+    if outcome.get("status") == "done":
+        ends.append((side, outcome.get("key")))
+    person.keys |= {(entity, where.value, key) for where, key in ends if key}
     states = [operation.get(name) or {} for name in ("source", "before", "after")]
-    for cells in (*states, outcome.get("after") or {}):
+    states.append(outcome.get("after") or {})
+    for cells in states:
         if entity == OWNER.value:
             person.state(cells)
         else:
@@ -171,7 +174,7 @@ def _holds(ledger: Ledger, person: Person) -> None:
         body = json.loads(row.body)
         if person.about(body, body["entity"], body.get("side")) or _hangs(person, body):
             person.holds.add(row.hold_id)
-            person.remember(body["values"].values() if "values" in body else ())
+            person.remember(body.get("values", {}).values())
 
 
 def _hangs(person: Person, body: Mapping[str, Any]) -> bool:
@@ -195,10 +198,11 @@ def clear(ledger: Ledger, connection: Connection, person: Person) -> dict[str, i
     journal = schema.journal
     of_pair = journal.c.run_id.in_(runs)
     _count_writes(connection, sa.and_(of_pair, _written(person)))
+    by_operation = _delete(connection, journal, of_pair, journal.c.op_id, person.operations)
+    by_link = _delete(connection, journal, of_pair, journal.c.link_id, person.links)
     gone = {
         "link": _delete(connection, link, mine["link"], link.c.link_id, person.links),
-        "journal": _delete(connection, journal, of_pair, journal.c.op_id, person.operations)
-        + _delete(connection, journal, of_pair, journal.c.link_id, person.links),
+        "journal": by_operation + by_link,
         "hold": _delete(connection, hold, mine["hold"], hold.c.hold_id, person.holds),
         "difference": _delete(
             connection, difference, mine["difference"], difference.c.link_id, person.links
@@ -209,7 +213,8 @@ def clear(ledger: Ledger, connection: Connection, person: Person) -> dict[str, i
     }
     keys = {side: person.own(OWNER.value, side.value) for side in Side}
     gone["known"] = sum(known.forget(ledger, connection, side, keys[side]) for side in Side)
-    known.doubt(ledger, connection)  # who is erased may be there still, and a new one equal them
+    # Who is erased may be there still, and a new one equal them.
+    known.doubt(ledger, connection)
     for table in (schema.sweep, schema.agenda):
         named = (mine[table.name], table.c.contact_key, contacts)
         gone[table.name] = _delete(connection, table, *named)
@@ -247,10 +252,13 @@ def _delete(
     column: sa.Column[Any],
     names: Iterable[str],
 ) -> int:
-    gone, listed = 0, sorted(names)
+    """Delete the rows of this pair with these names; returns how many."""
+    gone = 0
+    listed = sorted(names)
     for start in range(0, len(listed), _BATCH):
         chunk = listed[start : start + _BATCH]
-        gone += connection.execute(sa.delete(table).where(mine, column.in_(chunk))).rowcount
+        delete = sa.delete(table).where(mine, column.in_(chunk))
+        gone += connection.execute(delete).rowcount
     return gone
 
 

@@ -150,7 +150,9 @@ def find(
         query = query.where(table.c.plan_digest == plan_digest)
     with ledger.engine.connect() as connection:
         row = connection.execute(query.limit(1)).one_or_none()
-    return None if row is None or not is_name(row.run_id) else _row(row)
+    if row is None or not is_name(row.run_id):
+        return None
+    return _row(row)
 
 
 def _row(row: Any) -> RunRow:

@@ -11,6 +11,7 @@ from reconcile.entities import OWNER
 from reconcile.model import Entity, Side
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
+from reconcile.stage.texts import text
 from reconcile.values.mapping import Mapping
 
 
@@ -50,7 +51,7 @@ def far_ends(stage: Stage, side: Side, keys: Collection[str]) -> dict[str, str |
     rows = [(side.value, key) for key in sorted(keys)]
     stage.fill("focus", [("side", "VARCHAR"), ("key", "VARCHAR")], [rows])
     query = render("link/focus_far_ends", entity=OWNER, side=side, other=side.other)
-    return {str(key): None if far is None else str(far) for key, far in stage.rows(query)}
+    return {str(key): text(far) for key, far in stage.rows(query)}
 
 
 def parents(stage: Stage, side: Side) -> tuple[str, ...]:

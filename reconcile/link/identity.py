@@ -112,8 +112,9 @@ def _seek(stage: Stage, mapped: EntityMap, place: int) -> _Sought:
         further=further,
         blurred=blurred(field.codec, "identity"),
     )
-    anything = stage.count(f"SELECT count(*) FROM sought_{place} WHERE {column} = {ANY}") > 0
-    if not anything:  # what may equal anything may equal one of these
+    anything = bool(stage.some(f"sought_{place} WHERE {column} = {ANY}"))
+    # A linked row that may equal anything may equal one of these.
+    if not anything:
         stage.run(f"INSERT INTO sought_{place} VALUES ({ANY})")
     return _Sought(place, anything, further)
 
@@ -132,12 +133,13 @@ def identities(
 
     Further values are included. `keys` is SQL (key) for the rows that are asked for.
     """
+    asked_for = [keys] if keys else []
     return render(
         "link/identities",
         entity=mapped.entity,
         side=side,
         rule=match_rule(mapped, names),
-        keys=[keys] if keys else [],
+        keys=asked_for,
         rows=rows,
     )
 
@@ -149,8 +151,9 @@ def further_tables(mapped: EntityMap, side: Side, name: str) -> list[str]:
 
 def _further(mapped: EntityMap, side: Side, name: str) -> list[str]:
     """The raw columns that hold further values of a field, such as additional email addresses."""
-    place = {native: f"r{at}" for at, native in enumerate(mapped.native(side))}
-    return [place[native] for native in mapped.field(name).also.get(side, ())]
+    columns = {native: f"r{at}" for at, native in enumerate(mapped.native(side))}
+    natives = mapped.field(name).also.get(side, ())
+    return [columns[native] for native in natives]
 
 
 def make_further(stage: Stage, mapped: EntityMap, side: Side) -> None:

@@ -6,6 +6,7 @@ Which moved, which lost an end, and which rows nobody has linked yet.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,10 @@ def load_baseline(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     """
     entity = mapped.entity
     moved = stage.rows(f"SELECT link_id FROM moved_{entity} ORDER BY link_id")
+    link_ids = [str(link_id) for (link_id,) in moved]
     wanted = ("link_id", "how", "codecs", "app_cells", "ghl_cells")
-    batches = ledger.link_rows(entity, [str(link_id) for (link_id,) in moved], wanted)
-    lines = (_baseline_line(row) for batch in batches for row in batch)
+    batches = ledger.link_rows(entity, link_ids, wanted)
+    lines = map(_baseline_line, chain.from_iterable(batches))
     types = {"link_id": "VARCHAR", "how": "VARCHAR", "codecs": "VARCHAR", "a": "JSON", "g": "JSON"}
     paths = ", ".join(literal(f"$.{quoted(field.name)}") for field in mapped.fields)
     app, ghl = (f"json_extract_string({end}, [{paths}])" for end in "ag")
@@ -81,9 +83,8 @@ def _baseline_line(row: Sequence[Any]) -> dict[str, object]:
     Where both sides agree, which is nearly everywhere, the values are read once.
     """
     link_id, how, codecs, app, ghl = row
-    line: dict[str, object] = {"link_id": link_id, "how": how, "codecs": codecs, "a": Raw(app)}
-    line["g"] = None if ghl == app else Raw(ghl)
-    return line
+    read_apart = None if ghl == app else Raw(ghl)
+    return {"link_id": link_id, "how": how, "codecs": codecs, "a": Raw(app), "g": read_apart}
 
 
 def try_again(stage: Stage, mapped: EntityMap) -> None:

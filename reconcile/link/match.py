@@ -177,9 +177,9 @@ def _both_take_part(stage: Stage, entity: Entity) -> bool:
     free = {side: f"free_{entity}_{side}" for side in Side}
     unsure = {side: f"unsure_{entity} WHERE side = '{side}'" for side in Side}
     some = stage.some(*free.values(), *unsure.values())
-    return bool(some & set(free.values())) and all(
-        some & {free[side], unsure[side]} for side in Side
-    )
+    if some.isdisjoint(free.values()):
+        return False
+    return all(free[side] in some or unsure[side] in some for side in Side)
 
 
 def _with_orphans(stage: Stage, entity: Entity) -> list[Side]:

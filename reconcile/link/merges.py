@@ -67,17 +67,28 @@ def find_survivors(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
     stage.make("link/survivor", entity=entity)
     stage.make("link/loser")
     stage.make("link/left_behind")
-    traces = _traces(mapped)
     lost = (f"moved_{entity} WHERE {side}_state IN ('absent', 'deleted')" for side in Side)
     if stage.some(*lost):
         for side in Side:
-            stage.make("link/lost", entity=entity, side=side, other=side.other)
-            if traces and stage.some(f"lost_{side}"):
-                _find(stage, mapped, side, traces)
-            for child in children if stage.some(f"lost_{side}") else ():
-                stage.make("link/survivor_by_child", entity=entity, side=side, child=child.entity)
-            stage.run("DELETE FROM loser")  # the other side's lost records are other people
+            _find_of_side(stage, mapped, side, children)
     stage.drop("loser", *(f"lost_{side}" for side in Side))
+
+
+def _find_of_side(
+    stage: Stage, mapped: EntityMap, side: Side, children: Sequence[EntityMap]
+) -> None:
+    """Look for the survivors of one side's lost records, by all that counts as evidence."""
+    entity = mapped.entity
+    stage.make("link/lost", entity=entity, side=side, other=side.other)
+    if not stage.some(f"lost_{side}"):
+        return
+    traces = _traces(mapped)
+    if traces:
+        _find(stage, mapped, side, traces)
+    for child in children:
+        stage.make("link/survivor_by_child", entity=entity, side=side, child=child.entity)
+    # The other side's lost records are other people.
+    stage.run("DELETE FROM loser")
 
 
 def _find(stage: Stage, mapped: EntityMap, side: Side, traces: Sequence[_Trace]) -> None:
@@ -120,7 +131,5 @@ def certain(stage: Stage, mapped: EntityMap, *, at: str) -> list[Decision]:
         return []
     names = [rule[0] for rule in mapped.match if len(rule) == 1]
     query = render("link/certain", entity=mapped.entity, names=names)
-    return [
-        Decision(str(name), "relink", str(digest), BY_RULE, at, "")
-        for name, digest in stage.rows(query)
-    ]
+    rows = stage.rows(query)
+    return [Decision(str(name), "relink", str(digest), BY_RULE, at, "") for name, digest in rows]

@@ -95,11 +95,8 @@ def score(stage: Stage, mapped: EntityMap) -> str:
         )
     if not installed():
         return f"not looked for: it needs an extra, `{HOW}`"
-    compared = {
-        place: field
-        for place, field in enumerate(mapped.fields, start=1)
-        if type(field.codec) in _WAYS
-    }
+    places = enumerate(mapped.fields, start=1)
+    compared = {place: field for place, field in places if type(field.codec) in _WAYS}
     stage.run(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
     try:
         _score(stage, mapped, compared)
@@ -134,12 +131,13 @@ def _rows(stage: Stage) -> int:
 
 def _telling(stage: Stage, column: str) -> bool:
     """Whether a column has several values on each side, so that it can tell people apart."""
-    return all(
-        stage.count(f"SELECT count(DISTINCT {column}) FROM {_SCHEMA}.{side}") > 1 for side in Side
-    ) or (
-        _rows(stage) == 1
-        and all(stage.count(f"SELECT count({column}) FROM {_SCHEMA}.{side}") for side in Side)
-    )
+    values = {}
+    for side in Side:
+        values[side] = stage.count(f"SELECT count(DISTINCT {column}) FROM {_SCHEMA}.{side}")
+    if all(count > 1 for count in values.values()):
+        return True
+    # Of a side with one record no column has several values: there, any value tells.
+    return _rows(stage) == 1 and all(values.values())
 
 
 def _pairs(stage: Stage, columns: Sequence[str]) -> int:
@@ -152,12 +150,14 @@ def _joins(stage: Stage, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
     Single ones, or two where one alone gives too many pairs.
     """
-    most = max(
-        200_000, 20 * sum(stage.count(f"SELECT count(*) FROM {_SCHEMA}.{side}") for side in Side)
-    )
+    records = sum(stage.count(f"SELECT count(*) FROM {_SCHEMA}.{side}") for side in Side)
+    most = max(200_000, 20 * records)
     pairs = {column: _pairs(stage, (column,)) for column in columns}
-    yield from ((column,) for column in columns if 0 < pairs[column] <= most)
-    for two in combinations([column for column in columns if pairs[column] > most], 2):
+    for column in columns:
+        if 0 < pairs[column] <= most:
+            yield (column,)
+    too_common = [column for column in columns if pairs[column] > most]
+    for two in combinations(too_common, 2):
         if 0 < _pairs(stage, two) <= most:
             yield two
 

@@ -74,15 +74,14 @@ def missing(stage: Stage, mapped: EntityMap, side: Side) -> Iterator[tuple[str, 
 
 def _constants(mapped: EntityMap) -> list[tuple[int, str | None, str]]:
     """(place, constant, reason) of the fields that show whether a row is of this pair at all."""
-    return [
-        (
-            mapped.place(field.name),
-            field.constant,
+    constants = []
+    for field in mapped.selecting:
+        reason = (
             f'its {field.name} is not "{field.constant}", the pair\'s constant: '
-            "it is of something else",
+            "it is of something else"
         )
-        for field in mapped.selecting
-    ]
+        constants.append((mapped.place(field.name), field.constant, reason))
+    return constants
 
 
 def placed(mapped: EntityMap) -> list[tuple[int, Field]]:

@@ -47,7 +47,9 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
         stage.make("plan/forget", entity=entity, phases=phases)
         stage.make("plan/adopt", entity=entity, phases=phases)
     # Answers about records in doubt are in by now: they say which records are free to be created.
-    steps = [partial(_draft_updates, mapped=mapped)] if judged in some else []
+    steps: list[partial[None]] = []
+    if judged in some:
+        steps.append(partial(_draft_updates, mapped=mapped))
     steps += [partial(draft_creates, mapped=mapped, side=side) for side in Side]
     if absent in some:
         steps.append(partial(_draft_absences, mapped=mapped))
@@ -93,11 +95,8 @@ def unread(stage: Stage, mapping: Mapping, questions: Iterable[Row[Any]]) -> set
         if not rows:
             continue
         stage.fill(f"asked_{entity}", _SUBJECT, [rows])
-        query = render(
-            "plan/unread",
-            entity=entity,
-            snapshots={side.value: stage.snapshots[entity, side] for side in Side},
-        )
+        snapshots = {side.value: stage.snapshots[entity, side] for side in Side}
+        query = render("plan/unread", entity=entity, snapshots=snapshots)
         unseen |= {str(hold_id) for (hold_id,) in stage.rows(query)}
     return unseen
 
@@ -153,19 +152,22 @@ def groups(stage: Stage) -> tuple[Group, ...]:
     same_tags: dict[tuple[object, ...], list[int]] = {}
     for side, kind, count in stage.rows(render("plan/same_tags")):
         same_tags.setdefault((side, kind), []).append(int(str(count)))
-    return tuple(
-        Group(
+    planned = []
+    for entity, side, kind, *counts in stage.rows(render("plan/groups")):
+        deltas = same_tags.get((side, kind), []) if entity == "tag" else []
+        count, risky, starting, opt_ins = (int(str(number)) for number in counts)
+        group = Group(
             entity=Entity(str(entity)),
             side=Side(str(side)),
             kind=OpKind(str(kind)),
-            count=int(str(count)),
-            risky=int(str(risky)),
-            starts_workflows=int(str(starting)),
-            opt_ins=int(str(opt_ins)),
-            deltas=tuple(same_tags.get((side, kind), ())) if entity == "tag" else (),
+            count=count,
+            risky=risky,
+            starts_workflows=starting,
+            opt_ins=opt_ins,
+            deltas=tuple(deltas),
         )
-        for entity, side, kind, count, risky, starting, opt_ins in stage.rows(render("plan/groups"))
-    )
+        planned.append(group)
+    return tuple(planned)
 
 
 _PART = 5_000
@@ -204,7 +206,7 @@ def holds(stage: Stage) -> Iterator[Hold]:
     order = "entity, kind, subject, field, hold_id"
     for batch in stage.stream(f"SELECT {columns} FROM hold ORDER BY {order}"):
         for *cells, shown in batch:
-            members = {
-                name: cell for name, cell in zip(_HOLD, cells, strict=True) if cell is not None
-            }
-            yield hold_from(members | {"values": json.loads(str(shown))})
+            named = zip(_HOLD, cells, strict=True)
+            members = {name: cell for name, cell in named if cell is not None}
+            values = json.loads(str(shown))
+            yield hold_from(members | {"values": values})

@@ -115,14 +115,9 @@ class Breach:
         return f"{self.what}\n    To allow it all the same: --allow {self.name}   ({self.danger})"
 
 
-NAMES = frozenset(
-    {"deletes", "updates", "creates", "first-creates", "opt-ins"}
-    | {
-        f"{what}-{side}"
-        for what in ("another", "empty", "shrunk", "rewound", "restore")
-        for side in Side
-    }
-)
+_OF_A_RUN = ("deletes", "updates", "creates", "first-creates", "opt-ins")
+_OF_A_SIDE = ("another", "empty", "shrunk", "rewound", "restore")
+NAMES = frozenset([*_OF_A_RUN, *(f"{what}-{side}" for what in _OF_A_SIDE for side in Side)])
 """What limits are called; with `restore-app`, an app that went back is brought back from GHL."""
 
 
@@ -146,7 +141,8 @@ def breaches(
         over += _creates(plan, facts, limits, entity)
     # Who brings a side back has said what becomes of it; what stays in question is asked about.
     brought_back = {f"rewound-{side}" for side in Side if f"restore-{side}" in allowed}
-    return [breach for breach in over if breach.name not in brought_back.union(allowed)]
+    passed = brought_back.union(allowed)
+    return [breach for breach in over if breach.name not in passed]
 
 
 def _identities(facts: Facts) -> Iterator[Breach]:
@@ -162,29 +158,35 @@ def _identities(facts: Facts) -> Iterator[Breach]:
 
 def _rewound(facts: Facts, limits: Limits) -> Iterator[Breach]:
     for side, (older, missing) in facts.rewound.items():
-        if older > limits.max_rewound:
-            other = side.other.label
-            yield Breach(
-                f"rewound-{side}",
-                f"{side.label} went back in time, as a restored backup does: {older} linked "
-                f"records are older there than they were seen already, {missing} are missing; "
-                f"the limit is {limits.max_rewound} (max_rewound)\n"
-                f"    To bring them back from {other}: run --allow restore-{side}   "
-                f"(overwrites up to {older} records in {side.label}, and makes {missing} there "
-                "again)",
-                f"goes on without these records and asks about each; what else {side.label} lost "
-                "since is not noticed",
-                setting="max_rewound",
-                allowed=limits.max_rewound,
-                found=older,
-                side=side,
-            )
+        if older <= limits.max_rewound:
+            continue
+        what = (
+            f"{side.label} went back in time, as a restored backup does: {older} linked "
+            f"records are older there than they were seen already, {missing} are missing; "
+            f"the limit is {limits.max_rewound} (max_rewound)\n"
+            f"    To bring them back from {side.other.label}: run --allow restore-{side}   "
+            f"(overwrites up to {older} records in {side.label}, and makes {missing} there again)"
+        )
+        danger = (
+            f"goes on without these records and asks about each; what else {side.label} lost "
+            "since is not noticed"
+        )
+        yield Breach(
+            f"rewound-{side}",
+            what,
+            danger,
+            setting="max_rewound",
+            allowed=limits.max_rewound,
+            found=older,
+            side=side,
+        )
 
 
 def _empty(facts: Facts) -> Iterator[Breach]:
     for (entity, side), snapshot in facts.snapshots.items():
         linked = facts.expected(entity, side)
-        if snapshot.complete and not snapshot.partial and snapshot.rows == 0 and linked > 0:
+        whole = snapshot.complete and not snapshot.partial
+        if whole and snapshot.rows == 0 and linked > 0:
             yield Breach(
                 f"empty-{side}",
                 f"{side.label} answered with no {entity.plural} at all, though {linked} are linked",
@@ -200,22 +202,26 @@ def _shrunk(facts: Facts, limits: Limits) -> Iterator[Breach]:
     for (entity, side), snapshot in facts.snapshots.items():
         linked = facts.expected(entity, side)
         # What a side did not show, because it was not asked or not read to its end, is not gone.
-        if snapshot.partial or not snapshot.complete or linked < limits.small or not snapshot.rows:
+        if snapshot.partial or not snapshot.complete:
             continue
-        if snapshot.rows < linked * limits.min_rows_share:
-            yield Breach(
-                f"shrunk-{side}",
-                f"{side.label} has {snapshot.rows} {entity.plural}, {linked} "
-                f"are linked: fewer than "
-                f"{limits.min_rows_share:.0%} are left",
-                f"{linked - snapshot.rows} {entity.plural} would count as deleted in {side.label}",
-                setting="min_rows_share",
-                allowed=limits.min_rows_share,
-                found=snapshot.rows,
-                of=linked,
-                entity=entity,
-                side=side,
-            )
+        # A side without any rows is `_empty`'s, whatever the number of links.
+        if linked < limits.small or not snapshot.rows:
+            continue
+        if snapshot.rows >= linked * limits.min_rows_share:
+            continue
+        lost = linked - snapshot.rows
+        yield Breach(
+            f"shrunk-{side}",
+            f"{side.label} has {snapshot.rows} {entity.plural}, {linked} are linked: "
+            f"fewer than {limits.min_rows_share:.0%} are left",
+            f"{lost} {entity.plural} would count as deleted in {side.label}",
+            setting="min_rows_share",
+            allowed=limits.min_rows_share,
+            found=snapshot.rows,
+            of=linked,
+            entity=entity,
+            side=side,
+        )
 
 
 def _deletes(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterator[Breach]:
@@ -225,30 +231,30 @@ def _deletes(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
         too_many = count > limits.max_deletes
         # Of a handful of linked records, a single one is a large share already.
         too_large = linked >= limits.small and count > linked * limits.max_delete_share
-        if count and (too_many or too_large):
-            setting, allowed = "max_delete_share", limits.max_delete_share
-            limit = f"{limits.max_delete_share:.0%} (max_delete_share)"
-            if too_many:
-                setting, allowed = "max_deletes", limits.max_deletes
-                limit = f"{limits.max_deletes} (max_deletes)"
-            along = facts.along.get(side, {}) if entity.children else {}
-            beside = words(along)
-            if beside:
-                beside = f", with {beside}"
-            yield Breach(
-                "deletes",
-                f"{count} of {linked} linked {entity.plural} would be deleted "
-                f"in {side.label}{beside}; "
-                f"the limit is {limit}",
-                f"deletes {count} {entity.plural} in {side.label}{beside}; {_BACK[side]}",
-                setting=setting,
-                allowed=allowed,
-                found=count,
-                of=linked,
-                entity=entity,
-                side=side,
-                along=along,
-            )
+        if not count or not (too_many or too_large):
+            continue
+        setting, allowed = "max_delete_share", limits.max_delete_share
+        limit = f"{limits.max_delete_share:.0%} (max_delete_share)"
+        if too_many:
+            setting, allowed = "max_deletes", limits.max_deletes
+            limit = f"{limits.max_deletes} (max_deletes)"
+        along = facts.along.get(side, {}) if entity.children else {}
+        beside = words(along)
+        if beside:
+            beside = f", with {beside}"
+        yield Breach(
+            "deletes",
+            f"{count} of {linked} linked {entity.plural} would be deleted "
+            f"in {side.label}{beside}; the limit is {limit}",
+            f"deletes {count} {entity.plural} in {side.label}{beside}; {_BACK[side]}",
+            setting=setting,
+            allowed=allowed,
+            found=count,
+            of=linked,
+            entity=entity,
+            side=side,
+            along=along,
+        )
 
 
 def _updates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterator[Breach]:
@@ -261,8 +267,7 @@ def _updates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
                 f"{count} of {linked} linked {entity.plural} would be changed in {side.label}; "
                 f"the limit is {limits.max_update_share:.0%} (max_update_share)",
                 f"overwrites values in {count} {entity.plural}; check first "
-                f"that a mapping or a bulk "
-                "edit did not go wrong",
+                "that a mapping or a bulk edit did not go wrong",
                 setting="max_update_share",
                 allowed=limits.max_update_share,
                 found=count,
@@ -319,8 +324,10 @@ def _tagged(plan: Plan, facts: Facts, side: Side) -> int:
     writes = plan.count(Entity.TAG, *_TAGGING, side=side)
     # Each write counts as another contact where more is not known, up to all that are linked.
     record = Entity.TAG.record
-    most = facts.links.get(record, 0) + plan.count(record, OpKind.ADOPT)
-    return min(writes, most if facts.tagged is None else facts.tagged.get(side, 0))
+    if facts.tagged is None:
+        linked = facts.links.get(record, 0) + plan.count(record, OpKind.ADOPT)
+        return min(writes, linked)
+    return min(writes, facts.tagged.get(side, 0))
 
 
 def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterator[Breach]:
@@ -329,14 +336,15 @@ def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
         count = plan.count(entity, OpKind.CREATE, side=side)
         if linked < limits.small and count > limits.max_first_creates:
             # With few links, or none, a share says nothing: what is matched may be all wrong.
-            run, where = ("run", f", where {linked} are linked") if linked else ("first run", "")
+            run, where = "first run", ""
+            if linked:
+                run, where = "run", f", where {linked} are linked"
             yield Breach(
                 "first-creates",
                 f"this {run} would create {count} {entity.plural} in {side.label}{where}; "
                 f"the limit is {limits.max_first_creates} (max_first_creates)",
                 f"creates {count} {entity.plural} in {side.label}, each of "
-                f"which may start workflows; "
-                "look at the plan's matches first",
+                "which may start workflows; look at the plan's matches first",
                 setting="max_first_creates",
                 allowed=limits.max_first_creates,
                 found=count,
@@ -346,12 +354,10 @@ def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
         elif linked >= limits.small and count > linked * limits.max_create_share:
             yield Breach(
                 "creates",
-                f"{count} {entity.plural} would be created in {side.label}, "
-                f"where {linked} are linked; "
-                f"the limit is {limits.max_create_share:.0%} (max_create_share)",
+                f"{count} {entity.plural} would be created in {side.label}, where {linked} "
+                f"are linked; the limit is {limits.max_create_share:.0%} (max_create_share)",
                 f"creates {count} {entity.plural} in {side.label}; a lost key "
-                f"column or a second import "
-                "looks just like this",
+                "column or a second import looks just like this",
                 setting="max_create_share",
                 allowed=limits.max_create_share,
                 found=count,

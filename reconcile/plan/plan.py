@@ -89,11 +89,8 @@ class Plan:
 
     def count(self, entity: Entity, *kinds: OpKind, side: Side | None = None) -> int:
         """How many operations of these kinds there are."""
-        return sum(
-            group.count
-            for group in self.groups
-            if group.entity is entity and group.kind in kinds and side in (None, group.side)
-        )
+        alike = [each for each in self.groups if each.entity is entity and each.kind in kinds]
+        return sum(group.count for group in alike if side in (None, group.side))
 
 
 def estimate(
@@ -136,5 +133,7 @@ def _nights(requests: int, usage: Usage) -> int:
     left = usage.remaining_today
     if left is None or not requests:
         return int(requests > 0)
-    today, a_day = (max(0, quota - usage.reserved) for quota in (left, usage.daily or left))
-    return 1 + math.ceil(max(0, requests - today) / max(a_day, 1))
+    today = max(0, left - usage.reserved)
+    a_day = max(1, (usage.daily or left) - usage.reserved)
+    later = max(0, requests - today)
+    return 1 + math.ceil(later / a_day)

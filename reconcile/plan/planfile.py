@@ -34,8 +34,10 @@ def write(path: Path, plan: Plan, body: Iterable[str]) -> Plan:
             hasher.update("".join(lines).encode())
             out.write(("\n".join(lines) + "\n").encode())
     finished = dataclasses.replace(plan, digest=hasher.hexdigest()[:16])
+    # The head stands first and needs the digest of all that follows: the body is copied behind it.
+    head = line({"format": _FORMAT, "plan": dataclasses.asdict(finished)})
     with partial.open("wb") as out, written.open("rb") as text:
-        out.write((line({"format": _FORMAT, "plan": dataclasses.asdict(finished)}) + "\n").encode())
+        out.write(f"{head}\n".encode())
         shutil.copyfileobj(text, out, 1 << 20)
     written.unlink()
     partial.replace(path)

@@ -10,6 +10,7 @@ from reconcile.model import Entity, Side
 from reconcile.plan.creates import find_orphans
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
+from reconcile.stage.texts import text
 from reconcile.values.mapping import EntityMap, Mapping
 from reconcile.values.references import Directory, Ends, Linked
 
@@ -59,8 +60,9 @@ def renew(stage: Stage, mapping: Mapping, mapped: EntityMap) -> None:
     entity = mapped.entity
     ends: list[Ends] = []
     for app, ghl in stage.rows(render("plan/ends", entity=entity)):
-        ends.append({Side.APP: _text(app), Side.GHL: _text(ghl)})
+        ends.append({Side.APP: text(app), Side.GHL: text(ghl)})
     for side in Side:
+        # Of a part of the other side, who is missing there is not known: nobody is created.
         if _whole(stage, entity, side.other) and find_orphans(stage, mapped, side):
             query = render(
                 "plan/due_ends",
@@ -72,10 +74,6 @@ def renew(stage: Stage, mapping: Mapping, mapped: EntityMap) -> None:
     there = {side: _there(stage, entity, side) for side in Side}
     for directory in directories:
         directory.renew(ends, there)
-
-
-def _text(key: object) -> str | None:
-    return None if key is None else str(key)
 
 
 def _whole(stage: Stage, entity: Entity, side: Side) -> bool:

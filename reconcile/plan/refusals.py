@@ -54,7 +54,8 @@ def remember(
     refused = [entry for entry in journal.entries() if _is_refused(*entry)]
     for mapped in mapping.entities:
         mine = [entry for entry in refused if entry[0].entity.record is mapped.entity]
-        creates = [operation.link_id for operation, _ in mine if operation.kind is OpKind.CREATE]
+        operations = [operation for operation, _ in mine]
+        creates = [each.link_id for each in operations if each.kind is OpKind.CREATE]
         linked = _linked(ledger, connection, mapped.entity, creates)
         register: list[Difference] = []
         for operation, outcome in mine:
@@ -66,8 +67,10 @@ def remember(
 
 
 def _is_refused(operation: Operation, outcome: Outcome) -> bool:
-    by_rule = outcome.code in (*SHARED, *AGAINST_ITS_RULES)
-    return operation.kind in _CARRYING and outcome.status is Status.REJECTED and by_rule
+    if operation.kind not in _CARRYING or outcome.status is not Status.REJECTED:
+        return False
+    # Other codes are not about a value: where the right to write is missing, any is refused.
+    return outcome.code in (*SHARED, *AGAINST_ITS_RULES)
 
 
 def _differences(
@@ -77,8 +80,10 @@ def _differences(
     other_key = outcome.key if outcome.key != operation.key else None
     reason = "another record has it" if outcome.code in SHARED else "it takes no such value"
     refused = _refused(mapped, operation, outcome)
-    among = len(refused) > 1
+    # Which of several the answer is about, it does not say: the next run sends each by itself.
+    code = AMONG if len(refused) > 1 else outcome.code
     for (name, item), (sent, stored) in refused.items():
+        digest = "" if name == WHOLE else field_digest(mapped.field(name))
         yield Difference(
             mapped.entity,
             operation.link_id,
@@ -88,11 +93,11 @@ def _differences(
             sent,
             stored,
             because=f"refused by {operation.side.label}: {reason}",
-            field_digest="" if name == WHOLE else field_digest(mapped.field(name)),
+            field_digest=digest,
             run_id=source.run_id,
             at=source.at,
             item=item,
-            code=AMONG if among else outcome.code,
+            code=code,
             other_key=other_key,
         )
 
@@ -107,7 +112,8 @@ def _refused(mapped: EntityMap, operation: Operation, outcome: Outcome) -> _Plac
     refused: _Places = {}
     for name, cell in sent.items():
         if mapped.field(name).by_item:
-            refused |= {(name, item): ends for item, ends in elements(operation, name).items()}
+            for item, ends in elements(operation, name).items():
+                refused[name, item] = ends
         else:
             refused[name, ""] = (cell, operation.before.get(name))
     return refused
@@ -120,13 +126,10 @@ def _shareable(mapped: EntityMap, sent: Cells) -> Cells:
     the pair file says nothing.
     """
     filled = {name: cell for name, cell in sent.items() if cell}
-    known = unique_fields(mapped)
-    naming = {
-        name: cell
-        for name, cell in filled.items()
-        if name in known or isinstance(mapped.field(name).codec, Email | Phone)
-    }
-    return naming or filled
+    naming = set(unique_fields(mapped))
+    naming |= {field.name for field in mapped.fields if isinstance(field.codec, Email | Phone)}
+    shareable = {name: cell for name, cell in filled.items() if name in naming}
+    return shareable or filled
 
 
 def _sent(operation: Operation) -> str:
@@ -151,11 +154,9 @@ def note_holders(stage: Stage, ledger: Ledger, connection: Connection) -> None:
     When that one has it no more, it is sent again.
     """
     table = schema.difference
-    columns = ("entity", "link_id", "field", "other_key")
-    seen = [
-        {f"seen_{name}": value for name, value in zip(columns, row, strict=True)}
-        for row in stage.rows(render("plan/refused_seen"))
-    ]
+    bound_as = ("seen_entity", "seen_link_id", "seen_field", "seen_other_key")
+    rows = stage.rows(render("plan/refused_seen"))
+    seen = [dict(zip(bound_as, row, strict=True)) for row in rows]
     if not seen:
         return
     update = sa.update(table).where(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from reconcile.model import FREES, Operation, OpKind, Side
 from reconcile.plan import phases
@@ -114,27 +115,29 @@ def note_never_blank(
 
     The unique fields of which a side cannot leave a record blank, not for a moment either.
     """
-    rows = [
-        (mapped.entity.value, name, side.value)
-        for mapped in mapping.entities
-        for name in unique_fields(mapped)
-        for side, description in described.items()
-        for native in mapped.field(name).native(side)
-        if not description.fields.get(mapped.entity, {}).get(native, _ANY).nullable
-    ]
+    rows = []
+    for mapped in mapping.entities:
+        for name, (side, description) in product(unique_fields(mapped), described.items()):
+            fields = description.fields.get(mapped.entity, {})
+            natives = mapped.field(name).native(side)
+            if any(not fields.get(native, _ANY).nullable for native in natives):
+                rows.append((mapped.entity.value, name, side.value))
     stage.fill("never_blank", _FILLED, [rows])
 
 
 _ANY = FieldInfo()
+"""A field that a side does not describe: it may be blank."""
 
 
 def _may_clear(stage: Stage, mapped: EntityMap, holder: Holder) -> bool:
     """Whether a record's value may be blank for a moment."""
-    filled = (
-        f"entity = '{mapped.entity}' AND field = {literal(holder.field)} AND side = '{holder.side}'"
-    )
-    known = stage.has("never_blank") and stage.some(f"never_blank WHERE {filled}")
-    return not (mapped.field(holder.field).required or known)
+    if mapped.field(holder.field).required:
+        return False
+    if not stage.has("never_blank"):
+        return True
+    field = literal(holder.field)
+    place = f"entity = '{mapped.entity}' AND field = {field} AND side = '{holder.side}'"
+    return not stage.some(f"never_blank WHERE {place}")
 
 
 def make_room(stage: Stage, mapped: EntityMap) -> None:
@@ -145,8 +148,10 @@ def make_room(stage: Stage, mapped: EntityMap) -> None:
 
 def unique_fields(mapped: EntityMap) -> tuple[str, ...]:
     """The fields that name a contact by themselves."""
-    rules = () if mapped.entity.parent else mapped.match
-    return tuple(dict.fromkeys(rule[0] for rule in rules if len(rule) == 1))
+    # What hangs on a contact is matched below it: the title of a task names none.
+    if mapped.entity.parent:
+        return ()
+    return tuple(dict.fromkeys(rule[0] for rule in mapped.match if len(rule) == 1))
 
 
 def holders(mapped: EntityMap) -> list[Holder]:
@@ -174,13 +179,12 @@ def refused_among(stage: Stage, mapped: EntityMap) -> list[tuple[str, str, str]]
 
 def _lots(stage: Stage, mapped: EntityMap, holder: Holder) -> Iterator[tuple[_Place, Turn]]:
     """The turns of one field's values on one side."""
-    rivals = stage.rows(
-        render("plan/rivals", entity=mapped.entity, holder=holder, wanted=_wanted(holder))
-    )
-    waits = {str(key): str(rival) for key, rival in rivals}
+    query = render("plan/rivals", entity=mapped.entity, holder=holder, wanted=_wanted(holder))
+    waits = {str(key): str(rival) for key, rival in stage.rows(query)}
     if not waits:
         return
-    concerned = ", ".join(map(literal, sorted({*waits, *waits.values()})))
+    keys = sorted({*waits, *waits.values()})
+    concerned = ", ".join(map(literal, keys))
     place = f"target = '{holder.side}' AND field = {literal(holder.field)}"
     # A record that holds the value and keeps it is not in `want`: nobody waits for it.
     members = stage.rows(f"SELECT key, link_id FROM want WHERE {place} AND key IN ({concerned})")
@@ -195,6 +199,7 @@ def in_turn(operations: Iterable[Operation]) -> list[Operation]:
     rest: list[Operation] = []
     passed: dict[tuple[Side, str], list[Operation]] = {}
     for operation in operations:
+        # What takes turns was written apart from the rest of its record: one field alone.
         if operation.turn and operation.kind is OpKind.UPDATE and len(operation.after) == 1:
             (field,) = operation.after
             passed.setdefault((operation.side, field), []).append(operation)
@@ -208,10 +213,13 @@ def in_turn(operations: Iterable[Operation]) -> list[Operation]:
 def _given_back(field: str, members: Sequence[Operation]) -> Iterator[Operation]:
     """The writes that pass one field's values on among records of a side, in their turns."""
     holder = {each.before.get(field): _key(each) for each in members}
-    waits = {
-        _key(each): holder[each.after[field]] for each in members if each.after[field] in holder
-    }
-    taken = turns(waits, set(map(_key, members)))
+    waits = {}
+    for each in members:
+        wanted = each.after[field]
+        if wanted in holder:
+            waits[_key(each)] = holder[wanted]
+    keys = {_key(each) for each in members}
+    taken = turns(waits, keys)
     for each in members:
         turn = taken[_key(each)]
         if turn.room:
@@ -243,9 +251,13 @@ def turns(
             following = waits.get(key)
             key = following if following in changing else None
         if key in path:
-            settled |= _ring(path[path.index(key) :], may_clear=may_clear)
-        for member in reversed([each for each in path if each not in settled]):
-            settled[member] = _after(settled.get(waits.get(member, "")))
+            ring = path[path.index(key) :]
+            settled |= _ring(ring, may_clear=may_clear)
+        # From the end of the path: each has its turn after the one that it waits for.
+        for member in reversed(path):
+            if member not in settled:
+                ahead = settled.get(waits.get(member, ""))
+                settled[member] = _after(ahead)
     return settled
 
 
@@ -267,4 +279,6 @@ def _after(ahead: Turn | None) -> Turn:
     if ahead is None:
         return Turn(FIRST)
     # A value that is cleared to break a ring is free before its record's own turn.
-    return Turn(FIRST + 1) if ahead.room else Turn(ahead.turn + 1)
+    if ahead.room:
+        return Turn(FIRST + 1)
+    return Turn(ahead.turn + 1)

@@ -71,25 +71,28 @@ class Agendas:
         past = [each for each in readable if each[0] <= self.now]
         coming = readable[len(past) :]
         self.upcoming += len(coming)
-        last = self._row(look, *past[-1]) if past else None
-        if last:
+        last_before: str | None = None
+        if past:
+            last = self._row(look, *past[-1])
+            last_before = last["local"]
             self.last = sorted([*self.last, last], key=_begin, reverse=True)[:LISTED]
-        rows = [
-            self._row(look, start, each) | {"last": last and last["local"]}
-            for start, each in coming
-            if each.status not in _OFF
-        ]
+        rows = []
+        for start, each in coming:
+            if each.status not in _OFF:
+                rows.append(self._row(look, start, each) | {"last": last_before})
+        # Cut off at once: a location may have more events than fit into memory.
         self.next = sorted([*self.next, *rows[:LISTED]], key=_begin)[:LISTED]
 
     def _row(self, look: Look, start: str, each: Event) -> Row:
         zone = ZoneInfo(self.timezone or "UTC")
+        local = datetime.fromisoformat(start).astimezone(zone)
         return {
             "contact": look.contact,
             "key": each.key,
             "title": each.title,
             "status": each.status,
             "start": start,
-            "local": datetime.fromisoformat(start).astimezone(zone).isoformat(timespec="minutes"),
+            "local": local.isoformat(timespec="minutes"),
             "as_of": look.seen_at,
         }
 
@@ -111,10 +114,10 @@ def _begin(row: Row) -> tuple[str, str, str]:
 
 def content(stage: Stage, mapping: Mapping, kind: Shown, agendas: Agendas) -> Row:
     """The report's member of a kind that is only shown, with the contacts' names."""
-    lists = (agendas.next, agendas.last, agendas.failures)
-    keys = {row["contact"] for rows in lists for row in rows}
+    listed = (*agendas.next, *agendas.last, *agendas.failures)
+    keys = {row["contact"] for row in listed}
     labels = names(stage, mapping, OWNER, Side.GHL, keys)
-    upcoming, last, failures = ([_named(row, labels) for row in rows] for rows in lists)
+    by_frequency = sorted(agendas.status.items(), key=lambda each: (-each[1], each[0]))
     whole: Row = {
         "budget": agendas.budget,
         "tried": agendas.sweep.tried,
@@ -128,11 +131,11 @@ def content(stage: Stage, mapping: Mapping, kind: Shown, agendas: Agendas) -> Ro
         "upcoming": agendas.upcoming,
         "past": agendas.total - agendas.upcoming - agendas.unreadable,
         "unreadable": agendas.unreadable,
-        "by_status": dict(sorted(agendas.status.items(), key=lambda each: (-each[1], each[0]))),
-        "next": upcoming,
-        "last": last,
+        "by_status": dict(by_frequency),
+        "next": [_named(row, labels) for row in agendas.next],
+        "last": [_named(row, labels) for row in agendas.last],
         "unread_contacts": agendas.failed,
-        "unread": failures,
+        "unread": [_named(row, labels) for row in agendas.failures],
     }
     return whole | {"sentences": list(_sentences(kind, whole)), "brief": _brief(kind, whole)}
 
@@ -155,10 +158,9 @@ def _sentences(kind: Shown, whole: Row) -> Iterator[str]:
     if whole["stopped"]:
         yield f"It stopped early: {whole['stopped']}"
     if whole["known_contacts"]:
-        of = "" if whole["location_contacts"] is None else f" of {whole['location_contacts']:,}"
         oldest = whole["as_of"][:10]
-        known = many(whole["known_contacts"], OWNER)
-        yield f"Shown are those of {known}{of}, each as last read; the oldest are of {oldest}."
+        known = many(whole["known_contacts"], OWNER) + _of_all(whole)
+        yield f"Shown are those of {known}, each as last read; the oldest are of {oldest}."
     if whole["unread_contacts"]:
         unread = many(whole["unread_contacts"], OWNER)
         yield f"The last attempt failed for {unread}; what was seen of them before stays."
@@ -173,20 +175,27 @@ def _reading(kind: Shown, whole: Row) -> str:
         return f"{kinds} were not read: {kind.budget} under [ghl] is 0."
     if not whole["tried"]:
         return f"{kinds} were not read in this run."
-    of = "" if whole["location_contacts"] is None else f" of {whole['location_contacts']:,}"
-    failed = f", {whole['failed']:,} of which could not be read" if whole["failed"] else ""
-    return f"Read in this run: the {kind.plural} of {whole['tried']:,}{of} contacts{failed}."
+    tried = f"{whole['tried']:,}{_of_all(whole)} contacts"
+    if whole["failed"]:
+        tried += f", {whole['failed']:,} of which could not be read"
+    return f"Read in this run: the {kind.plural} of {tried}."
+
+
+def _of_all(whole: Row) -> str:
+    """Of how many contacts of the location, where that is known."""
+    if whole["location_contacts"] is None:
+        return ""
+    return f" of {whole['location_contacts']:,}"
 
 
 def _brief(kind: Shown, whole: Row) -> str:
     """One line for a terminal; none where nobody wants to know."""
     if not whole["known_contacts"] and not whole["tried"] and not whole["stopped"]:
         return ""
-    parts = [
-        f"{whole['upcoming']:,} to come",
-        f"{whole['past']:,} past",
-        f"{whole['unreadable']:,} at an unreadable time" if whole["unreadable"] else "",
-        f"{whole['unread_contacts']:,} contacts unread" if whole["unread_contacts"] else "",
-    ]
+    parts = [f"{whole['upcoming']:,} to come", f"{whole['past']:,} past"]
+    if whole["unreadable"]:
+        parts.append(f"{whole['unreadable']:,} at an unreadable time")
+    if whole["unread_contacts"]:
+        parts.append(f"{whole['unread_contacts']:,} contacts unread")
     known = many(whole["known_contacts"], OWNER)
-    return f"{kind.plural.capitalize()} of {known}: {', '.join(filter(None, parts))}."
+    return f"{kind.plural.capitalize()} of {known}: {', '.join(parts)}."

@@ -73,7 +73,9 @@ def _change(mapping: Mapping, row: tuple[object, ...], *, applied: bool) -> dict
 
 
 def _cells(text: str | None) -> dict[str, Any]:
-    return _DECODER.decode(text) if text else {}
+    if not text:
+        return {}
+    return _DECODER.decode(text)
 
 
 def _fields(

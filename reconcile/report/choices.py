@@ -23,10 +23,13 @@ def words(hold: Map[str, Any]) -> list[str]:
     """The question's choices in words, in its order; no two of them are the same."""
     choices = [option["choice"] for option in hold["options"]]
     said = [_word(hold, choice) for choice in choices]
-    return [
-        word if said.count(word) == 1 else f"{word} ({choice.removeprefix(LINK)})"
-        for word, choice in zip(said, choices, strict=True)
-    ]
+    different = []
+    for word, choice in zip(said, choices, strict=True):
+        if said.count(word) == 1:
+            different.append(word)
+        else:
+            different.append(f"{word} ({choice.removeprefix(LINK)})")
+    return different
 
 
 def _word(hold: Map[str, Any], choice: str) -> str:
@@ -43,7 +46,9 @@ def _word(hold: Map[str, Any], choice: str) -> str:
 def _plain(text: str) -> str:
     """On one line, without what stands between two choices, and not longer than a list shows."""
     line = " ".join(text.replace("|", "/").split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    if len(line) <= _LONGEST:
+        return line
+    return f"{line[: _LONGEST - 1]}…"
 
 
 def _link(hold: Map[str, Any], key: str) -> str:
@@ -64,17 +69,22 @@ def _mark(values: Map[str, Any], own: Map[str, Any], others: Sequence[Map[str, A
     if not others:
         return ""
     names = sorted(values, key=lambda name: (name not in _TELLING, name))
-    alone = [
-        name
-        for name in names
-        if values[name] is not None and all(other.get(name) != values[name] for other in others)
-    ]
-    shared = next((name for name in alone if own.get(name) == values[name]), None)
-    if shared is not None:
-        return f", the one with this {shared.replace('_', ' ')}"
+    alone = []
+    for name in names:
+        elsewhere = [other.get(name) for other in others]
+        if values[name] is not None and values[name] not in elsewhere:
+            alone.append(name)
+    for name in alone:
+        if own.get(name) == values[name]:
+            return f", the one with this {_spaced(name)}"
     if alone:
-        return f", the one with {alone[0].replace('_', ' ')} {values[alone[0]]}"
+        name = alone[0]
+        return f", the one with {_spaced(name)} {values[name]}"
     return ""
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def choice_of(word: str, known: Map[str, str]) -> str | None:

@@ -8,9 +8,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from reconcile.apply.verify import Residual
 from reconcile.entities import Shown
 from reconcile.model import Operation, Outcome, Side, Snapshot
-from reconcile.plan.plan import LEDGER_ONLY
+from reconcile.plan.plan import LEDGER_ONLY, Group
 from reconcile.report import figures
 from reconcile.report.about import About
 from reconcile.report.account import approvals, times
@@ -56,12 +57,19 @@ def document(
     """
     reached = planned(stage)
     state = statement(stage, mapping, applied=about.wrote, looked_again=about.looked_again)
+    entries = Changes.of((), stage.folder)
+    holds: list[dict[str, Any]] = []
     if reached:
         make_labels(stage, mapping)
-    entries = Changes.of(_entries(stage, mapping, about) if reached else (), stage.folder)
-    holds = questions(stage, mapping, about) if reached else []
+        entries = Changes.of(_entries(stage, mapping, about), stage.folder)
+        holds = questions(stage, mapping, about)
     accounts = value_accounts(stage, mapping.entities, state, residuals=about.residuals)
     entities = figures.entities(mapping, about, state, entries, holds)
+    passed: dict[str, Any] = {"counts": [], "records": []}
+    findings: dict[str, Any] = {}
+    if reached:
+        passed = left_out(stage, mapping)
+        findings = quality(stage, mapping, about)
     whole = _head(about) | {
         "totals": totals(entries, entities),
         "limits": [asdict(breach) for breach in about.breaches],
@@ -70,8 +78,8 @@ def document(
         "values": _values(stage, mapping, accounts, applied=about.wrote),
         "holds": holds,
         "failures": failures(entries),
-        "passed": left_out(stage, mapping) if reached else {"counts": [], "records": []},
-        "quality": quality(stage, mapping, about) if reached else {},
+        "passed": passed,
+        "quality": findings,
         **{kind.plural: _shown(stage, mapping, about, kind) for kind in Shown},
         "usage": figures.usage(about),
         "certificate": _certificate(about),
@@ -86,12 +94,15 @@ def document(
 
 
 def _shown(stage: Stage, mapping: Mapping, about: About, kind: Shown) -> dict[str, Any]:
-    return content(stage, mapping, kind, about.agendas.get(kind) or Agendas(about.started_at))
+    agendas = about.agendas.get(kind) or Agendas(about.started_at)
+    return content(stage, mapping, kind, agendas)
 
 
 def _consent(stage: Stage, mapping: Mapping, entries: Changes) -> dict[str, Any]:
     consents = consent(stage, mapping, entries)
-    return {} if consents is None else {"consent": consents}
+    if consents is None:
+        return {}
+    return {"consent": consents}
 
 
 def _entries(
@@ -99,10 +110,15 @@ def _entries(
     mapping: Mapping,
     about: About,
 ) -> Iterator[dict[str, Any]]:
-    return added(changes(stage, mapping, applied=about.wrote), alongs(stage, mapping))
+    """Each change, with what goes along with it."""
+    each_change = changes(stage, mapping, applied=about.wrote)
+    return added(each_change, alongs(stage, mapping))
 
 
 def _head(about: About) -> dict[str, Any]:
+    nowhere = []
+    for entity, side, key in about.nowhere:
+        nowhere.append({"entity": entity.value, "side": side.value, "key": key})
     return {
         "format": FORMAT,
         "run_id": about.run_id,
@@ -117,16 +133,15 @@ def _head(about: About) -> dict[str, Any]:
         "approvals": approvals(about.approvals),
         "refusal": about.refusal,
         "stopped": about.stopped,
-        "nowhere": [
-            {"entity": e.value, "side": side.value, "key": key} for e, side, key in about.nowhere
-        ],
+        "nowhere": nowhere,
     }
 
 
 def _seconds(start: str, end: str | None) -> float | None:
     if end is None:
         return None
-    return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 1)
+    duration = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    return round(duration.total_seconds(), 1)
 
 
 def _interrupted(stage: Stage, mapping: Mapping, about: About) -> list[dict[str, Any]]:
@@ -134,10 +149,11 @@ def _interrupted(stage: Stage, mapping: Mapping, about: About) -> list[dict[str,
 
     As far as the pair file still maps it.
     """
-    return [
-        {"run_id": name, "changes": Changes.of(_written(mapping, entries()), stage.folder)}
-        for name, entries in sorted(about.interrupted.items())
-    ]
+    runs = []
+    for name, entries in sorted(about.interrupted.items()):
+        written = Changes.of(_written(mapping, entries()), stage.folder)
+        runs.append({"run_id": name, "changes": written})
+    return runs
 
 
 def _written(
@@ -153,22 +169,26 @@ def _values(
 ) -> dict[str, Any]:
     """The value statement, and the values that are not agreed, or apart by rule."""
     apart = [each.name for each in VALUE_CLASSES if each.name not in (EQUAL, CARRIED)]
+    shown: list[dict[str, Any]] = []
+    if accounts:
+        shown.extend(listed(stage, mapping.entities, classes=apart))
     return {
         "agree": agree(accounts),
         "classes": legend(VALUE_CLASSES, applied=applied),
-        "entities": [
-            {
-                "entity": each.entity.value,
-                "fields": each.fields,
-                "total": each.total,
-                "apart": each.apart,
-                "classes": {name: many for name, many in each.classes.items() if many},
-                "by_field": {name: dict(counted) for name, counted in each.by_field.items()},
-                "identities": [_identity(identity) for identity in each.identities],
-            }
-            for each in accounts
-        ],
-        "listed": list(listed(stage, mapping.entities, classes=apart)) if accounts else [],
+        "entities": [_value_account(each) for each in accounts],
+        "listed": shown,
+    }
+
+
+def _value_account(each: ValueAccount) -> dict[str, Any]:
+    return {
+        "entity": each.entity.value,
+        "fields": each.fields,
+        "total": each.total,
+        "apart": each.apart,
+        "classes": {name: many for name, many in each.classes.items() if many},
+        "by_field": {name: dict(counted) for name, counted in each.by_field.items()},
+        "identities": [_identity(identity) for identity in each.identities],
     }
 
 
@@ -195,16 +215,15 @@ def _entity(each: EntityStatement) -> dict[str, Any]:
 
 def _account(account: Account) -> dict[str, Any]:
     order = [name for name in BY_NAME if name in account.classes]
-    unknown = sorted(set(account.classes) - set(BY_NAME))
+    # A class that has no place in the order is a fault, and shown so that it is seen.
+    order += sorted(set(account.classes) - set(BY_NAME))
     return {
         "side": account.side.value,
         "read": account.read,
         "corrected": account.corrected,
         "rows": account.rows,
-        "classes": {name: account.classes[name] for name in [*order, *unknown]},
-        "aside": {
-            name: account.aside[name] for name in [*order, *unknown] if name in account.aside
-        },
+        "classes": {name: account.classes[name] for name in order},
+        "aside": {name: account.aside[name] for name in order if name in account.aside},
         "created": account.created,
         "met": account.met,
         "unread": account.unread,
@@ -228,49 +247,55 @@ def _certificate(about: About) -> dict[str, Any]:
 
     `mode` none where nothing was written or nothing was read again.
     """
-    mode = "none"
-    if about.replan is not None:
-        mode = "replanned"
-    elif about.wrote and not about.stopped:
-        mode = "read_back"
-    residuals = [
-        {
-            "op_id": each.op_id,
-            "entity": each.entity.value,
-            "key": each.key,
-            "fields": list(each.fields),
-            "because": each.because,
-        }
-        for each in sorted(
-            about.residuals, key=lambda each: (each.entity, each.key or "", each.op_id)
-        )
-    ]
-    return {
-        "mode": mode,
-        "residual_operations": about.replan.operations
-        if about.replan is not None
-        else len(residuals),
-        "residual_holds": sum(about.replan.holds.values()) if about.replan is not None else None,
-        "groups": [
-            {"entity": g.entity.value, "side": g.side.value, "kind": g.kind.value, "count": g.count}
-            for g in (about.replan.groups if about.replan is not None else ())
-        ],
+    in_order = sorted(about.residuals, key=lambda each: (each.entity, each.key or "", each.op_id))
+    residuals = [_residual(each) for each in in_order]
+    proof: dict[str, Any] = {
+        "mode": "none",
+        "residual_operations": len(residuals),
+        "residual_holds": None,
+        "groups": [],
         "residuals": residuals,
+    }
+    replan = about.replan
+    if replan is not None:
+        proof["mode"] = "replanned"
+        proof["residual_operations"] = replan.operations
+        proof["residual_holds"] = sum(replan.holds.values())
+        proof["groups"] = [_group(each) for each in replan.groups]
+    elif about.wrote and not about.stopped:
+        proof["mode"] = "read_back"
+    return proof
+
+
+def _residual(each: Residual) -> dict[str, Any]:
+    return {
+        "op_id": each.op_id,
+        "entity": each.entity.value,
+        "key": each.key,
+        "fields": list(each.fields),
+        "because": each.because,
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "entity": group.entity.value,
+        "side": group.side.value,
+        "kind": group.kind.value,
+        "count": group.count,
     }
 
 
 def _provenance(mapping: Mapping, about: About) -> dict[str, Any]:
-    plan = about.plan
-    settled = about.settlement
+    plan, settlement = about.plan, about.settlement
+    described = [(side, about.described[side]) for side in Side if side in about.described]
     return {
-        "plan_digest": plan.digest if plan else None,
-        "config_digest": plan.config_digest if plan else None,
+        "plan_digest": plan and plan.digest,
+        "config_digest": plan and plan.config_digest,
         "mapping_digest": mapping.digest,
-        "generation_before": plan.generation if plan else None,
-        "generation_after": settled.generation if settled else None,
-        "identities": {
-            side.value: about.described[side].identity for side in Side if side in about.described
-        },
+        "generation_before": plan and plan.generation,
+        "generation_after": settlement and settlement.generation,
+        "identities": {side.value: each.identity for side, each in described},
         "snapshots": [_snapshot(each) for _, each in sorted(about.snapshots.items())],
         "looked_again": about.looked_again,
         "recovered": len(about.interrupted),
@@ -301,10 +326,10 @@ def _trends(
 ) -> list[dict[str, Any]]:
     """Earlier runs and this one, oldest first: the figures of each."""
     now = {name: whole[name] for name in _OF_A_RUN} | {"requests": requested(whole["usage"])}
-    earlier = [
-        run for run in about.history if run.get("run_id") != about.run_id and run.get("entities")
-    ]
-    return [_trend(run) for run in reversed([now, *earlier[:_TRENDS]])]
+    others = [run for run in about.history if run.get("run_id") != about.run_id]
+    earlier = [run for run in others if run.get("entities")]
+    runs = [now, *earlier[:_TRENDS]]
+    return [_trend(run) for run in reversed(runs)]
 
 
 def _trend(run: Map[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconcile.model import Cell, Cells, Operation, OpKind, Outcome, Status
+from reconcile.model import Cell, Cells, Operation, OpKind, Outcome, Side, Status
 from reconcile.report.labels import shown
 from reconcile.values.codecs import Labels, Name
 from reconcile.values.mapping import TAGS, EntityMap, Mapping
@@ -21,23 +21,24 @@ def entry(
         operation.side: (outcome and outcome.key) or operation.key,
         operation.side.other: operation.source_key,
     }
-    members = {
-        name: getattr(operation, name) for name in ("op_id", "because", "risk", "starts_workflows")
-    }
+    told = {"code": "", "detail": "", "trace_id": None}
+    if outcome:
+        told = {"code": outcome.code, "detail": outcome.detail, "trace_id": outcome.trace_id}
     return {
-        **members,
+        "op_id": operation.op_id,
+        "because": operation.because,
+        "risk": operation.risk,
+        "starts_workflows": operation.starts_workflows,
         "entity": operation.entity.value,
         "kind": operation.kind.value,
         "side": operation.side.value,
         "label": _label(mapped, operation),
         "under": None,
-        "app_key": keys[operation.side if operation.side == "app" else operation.side.other],
-        "ghl_key": keys[operation.side if operation.side == "ghl" else operation.side.other],
+        "app_key": keys[Side.APP],
+        "ghl_key": keys[Side.GHL],
         "fields": _fields(mapped, operation),
         "status": _status(outcome) if applied else "planned",
-        "code": outcome.code if outcome else "",
-        "detail": outcome.detail if outcome else "",
-        "trace_id": outcome.trace_id if outcome else None,
+        **told,
     }
 
 
@@ -46,22 +47,27 @@ def _status(outcome: Outcome | None) -> str:
         return "skipped"
     if outcome.status is Status.DONE:
         return "value_dropped" if outcome.code == "VALUE_DROPPED" else "done"
-    return "in_doubt" if outcome.status is Status.UNCERTAIN else outcome.status.value
+    if outcome.status is Status.UNCERTAIN:
+        return "in_doubt"
+    return outcome.status.value
 
 
 def _label(mapped: EntityMap, operation: Operation) -> str:
+    """What a record is called: by its name, else by the first value that it has, else by its key."""
     cells: Cells = {**operation.before, **operation.after}
-    names = " ".join(
-        cells.get(f.name) or "" for f in mapped.fields if isinstance(f.codec, Name)
-    ).split()
-    rest = (cells.get(f.name) for f in mapped.fields if not isinstance(f.codec, Name | Labels))
-    label = (
-        " ".join(names)
-        or next((cell for cell in rest if cell), None)
-        or operation.key
-        or operation.source_key
+    names = [cells.get(each.name) for each in mapped.fields if isinstance(each.codec, Name)]
+    called = " ".join(filter(None, names))
+    others = [each for each in mapped.fields if not isinstance(each.codec, Name | Labels)]
+    values = (cells.get(each.name) for each in others)
+    candidates = (
+        " ".join(called.split()),
+        *values,
+        operation.key,
+        operation.source_key,
+        operation.link_id,
     )
-    return (label or operation.link_id)[:_LONGEST]
+    label = next((text for text in candidates if text), "")
+    return label[:_LONGEST]
 
 
 def _fields(mapped: EntityMap, operation: Operation) -> list[dict[str, Cell]]:
@@ -69,12 +75,12 @@ def _fields(mapped: EntityMap, operation: Operation) -> list[dict[str, Cell]]:
     if operation.kind is OpKind.REMOVE_TAGS:
         before, after = after, {TAGS: None}
     known = {each.name: each for each in mapped.fields}
-    return [
-        {
-            "field": n,
-            "before": shown(known.get(n), before.get(n)),
-            "after": shown(known.get(n), after.get(n)),
-        }
-        for n in [*known, *(name for name in {**before, **after} if name not in known)]
-        if before.get(n) != after.get(n)
-    ]
+    # Those of the pair file in its order, then those that it does not map any more.
+    names = dict.fromkeys([*known, *before, *after])
+    changed = [name for name in names if before.get(name) != after.get(name)]
+    parts = []
+    for name in changed:
+        field = known.get(name)
+        was, becomes = shown(field, before.get(name)), shown(field, after.get(name))
+        parts.append({"field": name, "before": was, "after": becomes})
+    return parts

@@ -8,7 +8,7 @@ from collections.abc import Mapping as Map
 from typing import Any
 
 from reconcile.model import Entity, OpKind, Side
-from reconcile.plan.plan import LEDGER_ONLY, Plan, estimate
+from reconcile.plan.plan import LEDGER_ONLY, Estimate, Plan, estimate
 from reconcile.ports import Usage
 from reconcile.report.about import About
 from reconcile.report.changes import FAILED
@@ -58,8 +58,10 @@ def entities(
             name = NAMES[OpKind(entry["kind"])]
             row[_COLUMN.get(name, name)] += records.new(entry)
         if entry["status"] in FAILED:
+            # A value that was dropped is a write that was made.
             row["undone"] += entry["status"] != "value_dropped"
-            row["failed" if _failed(entry, about) else "left"] += 1
+            ended_as = "failed" if _failed(entry, about) else "left"
+            row[ended_as] += 1
     for hold in holds:
         row = counted[_asked_of(mapping, hold)]
         row["holds"] += 1
@@ -79,13 +81,18 @@ def listed(mapping: Mapping) -> tuple[Entity, ...]:
     """The mapped entities, with tags after contacts where contacts have tags."""
     entities: list[Entity] = []
     for mapped in mapping.entities:
-        entities += [mapped.entity, *([Entity.TAG] if mapped.has_tags else [])]
+        entities.append(mapped.entity)
+        if mapped.has_tags:
+            entities.append(Entity.TAG)
     return tuple(dict.fromkeys(entities))
 
 
 def _asked_of(mapping: Mapping, hold: Map[str, Any]) -> str:
-    about_tag = (hold["field"] or "").startswith("tags: ") and Entity.TAG in listed(mapping)
-    return Entity.TAG.value if about_tag else str(hold["entity"])
+    """The entity that a question is counted with: of one tag, the tags."""
+    field = hold["field"] or ""
+    if field.startswith("tags: ") and Entity.TAG in listed(mapping):
+        return Entity.TAG.value
+    return str(hold["entity"])
 
 
 def _left(*sides: Map[str, int]) -> int:
@@ -121,19 +128,19 @@ def requests_of(entity: Entity, usage: Map[Side, Usage]) -> int | None:
     counting = [each.by_endpoint for each in usage.values() if each.by_endpoint]
     if not counting:
         return None
-    return sum(
-        many
-        for counts in counting
-        for endpoint, many in counts.items()
-        if _concerns(endpoint) is entity
-    )
+    requests = 0
+    for counts in counting:
+        requests += sum(many for endpoint, many in counts.items() if _concerns(endpoint) is entity)
+    return requests
 
 
 def _concerns(endpoint: str) -> Entity | None:
+    """The entity that an endpoint is about: contacts.search, contacts/tags.add."""
     words = endpoint.replace("/", ".").rstrip("s").split(".")
     if "tag" in words or "tags" in words:
         return Entity.TAG
-    return next((entity for entity in Entity if entity.value == words[0].rstrip("s")), None)
+    named = words[0].rstrip("s")
+    return next((entity for entity in Entity if entity.value == named), None)
 
 
 def estimated(entity: Entity, about: About) -> int:
@@ -152,7 +159,9 @@ def residual(entity: Entity, row: Counter[str], about: About) -> int:
     if about.replan is not None:
         return sum(group.count for group in about.replan.groups if group.entity is entity)
     if not about.wrote:
-        return writes_of(about.plan, entity) if about.plan is not None else 0
+        if about.plan is None:
+            return 0
+        return writes_of(about.plan, entity)
     return row["undone"] + sum(1 for each in about.residuals if each.entity is entity)
 
 
@@ -175,25 +184,31 @@ def usage(about: About) -> dict[str, dict[str, Any]]:
     return {side.value: _side(about, side, each) for side, each in sorted(about.usage.items())}
 
 
-def _side(
-    about: About,
-    side: Side,
-    used: Usage,
-) -> dict[str, Any]:
-    writing = sum(
-        many
-        for endpoint, many in used.by_endpoint.items()
-        if endpoint.rpartition(".")[2] in _WRITING and not endpoint.endswith("list")
-    )
-    writing += used.looks  # the estimate of the writes includes them
-    expected = about.plan.estimates.get(side) if about.plan is not None else None
+def _told_apart(used: Usage) -> tuple[int | None, int | None]:
+    """Requests for writing and for reading; None where a side does not count them by endpoint."""
+    if not used.by_endpoint:
+        return None, None
+    writing = used.looks  # the estimate of the writes includes them
+    for endpoint, requests in used.by_endpoint.items():
+        _, _, action = endpoint.rpartition(".")
+        if action in _WRITING:
+            writing += requests
+    return writing, used.requests - writing
+
+
+def _side(about: About, side: Side, used: Usage) -> dict[str, Any]:
+    writing, reading = _told_apart(used)
+    # A side that the plan does not write to is estimated at nothing, in the same words.
+    expected = Estimate()
+    if about.plan is not None:
+        expected = about.plan.estimates.get(side, expected)
     return {
         "requests": used.requests,
-        "writing": writing if used.by_endpoint else None,
-        "reading": used.requests - writing if used.by_endpoint else None,
-        "estimate": expected.requests if expected else 0,
-        "estimate_by_kind": dict(sorted(expected.by_kind.items())) if expected else {},
-        "estimate_says": expected.says if expected else "no requests",
+        "writing": writing,
+        "reading": reading,
+        "estimate": expected.requests,
+        "estimate_by_kind": dict(sorted(expected.by_kind.items())),
+        "estimate_says": expected.says,
         "metered": bool(used.window or used.remaining_today is not None or used.by_endpoint),
         "remaining_today": used.remaining_today,
         "window": list(used.window) if used.window else None,

@@ -119,7 +119,9 @@ class Changes(Sequence[Change]):
     def __getitem__(self, place: int | slice) -> Change | list[Change]:
         if isinstance(place, slice):
             start, stop, step = place.indices(self._count)
-            return list(islice(self, start, stop, step)) if step > 0 else list(self)[place]
+            if step > 0:
+                return list(islice(self, start, stop, step))
+            return list(self)[place]
         if not -self._count <= place < self._count:
             raise IndexError(place)
         return next(islice(self, place % self._count, None))
@@ -127,9 +129,9 @@ class Changes(Sequence[Change]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str | bytes):
             return NotImplemented
-        return len(self) == len(other) and all(
-            one == another for one, another in zip(self, other, strict=True)
-        )
+        if len(self) != len(other):
+            return False
+        return all(one == another for one, another in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment] # equal to lists, which have none
 
@@ -140,8 +142,10 @@ class Changes(Sequence[Change]):
         return self
 
     def __repr__(self) -> str:
-        more = ", …" if self._count > 3 else ""
-        return f"[{', '.join(map(repr, self[:3]))}{more}]"
+        first = [repr(change) for change in self[:3]]
+        if self._count > 3:
+            first.append("…")
+        return f"[{', '.join(first)}]"
 
 
 def _bare(line: bytes) -> bytes:
@@ -160,8 +164,10 @@ def texts(document: Map[str, Any]) -> Iterator[str]:
 
     Equal documents give equal texts.
     """
-    for at, (name, value) in enumerate(document.items()):
-        yield f'{"," if at else "{"}\n "{name}": '
+    opening = "{"
+    for name, value in document.items():
+        yield f'{opening}\n "{name}": '
+        opening = ","
         if name == "changes" and len(value):
             yield from _listed(value, _OWN)
         elif name == "interrupted" and value:
@@ -174,9 +180,11 @@ def texts(document: Map[str, Any]) -> Iterator[str]:
 
 
 def _runs(runs: Sequence[Map[str, Any]]) -> Iterator[str]:
-    for at, run in enumerate(runs):
+    opening = "["
+    for run in runs:
         name = _ENCODER.encode(run["run_id"]).decode()
-        yield f'{"," if at else "["}\n  {{\n   "run_id": {name},\n   "changes": '
+        yield f'{opening}\n  {{\n   "run_id": {name},\n   "changes": '
+        opening = ","
         yield from _listed(run["changes"], _OF_A_RUN)
         yield "\n  }"
     yield "\n ]"

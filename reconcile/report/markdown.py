@@ -50,17 +50,20 @@ def markdown(document: Map[str, Any]) -> str:
         _costs,
         _provenance,
     ]
-    return "\n\n".join(text for part in parts if (text := "\n".join(part(document)))) + "\n"
+    texts = ["\n".join(part(document)) for part in parts]
+    return "\n\n".join(text for text in texts if text) + "\n"
 
 
 def table(
     heads: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1
 ) -> Iterator[str]:
     """A Markdown table; all but the first `left` columns are numbers."""
+    rules = ["---"] * left + ["---:"] * (len(heads) - left)
     yield "| " + " | ".join(heads) + " |"
-    yield "|" + "|".join("---" if at < left else "---:" for at, _ in enumerate(heads)) + "|"
+    yield "|" + "|".join(rules) + "|"
     for row in rows:
-        yield "| " + " | ".join(_cell(value) for value in row) + " |"
+        cells = " | ".join(_cell(value) for value in row)
+        yield f"| {cells} |"
 
 
 def _cell(value: object) -> str:
@@ -69,8 +72,9 @@ def _cell(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     text = str(value).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    one_line = re.sub(r"[\r\n\u2028\u2029]+", " ", text)
     # A closing bracket makes a link or a picture only with what follows it.
-    return re.sub(r"\](?=\s*[\[(:])", r"\\]", re.sub(r"[\r\n\u2028\u2029]+", " ", text))
+    return re.sub(r"\](?=\s*[\[(:])", r"\\]", one_line)
 
 
 def _said(value: object) -> str:
@@ -78,18 +82,20 @@ def _said(value: object) -> str:
 
     A backslash does nothing within code.
     """
-    return _NONE if value is None else str(value).replace("`", "'")
+    if value is None:
+        return _NONE
+    return str(value).replace("`", "'")
 
 
 def _head(document: Map[str, Any]) -> Iterator[str]:
     verdict = document["verdict"]
     yield f"# {_MARKS[verdict['tone']]} {verdict['headline']}"
     yield ""
-    took = f" · {document['seconds']:g} s" if document["seconds"] is not None else ""
-    yield (
-        f"Pair **{_cell(document['pair'])}** · {document['job']} run `{document['run_id']}` · "
-        f"{document['started_at']}{took}"
-    )
+    when = document["started_at"]
+    if document["seconds"] is not None:
+        when += f" · {document['seconds']:g} s"
+    pair = _cell(document["pair"])
+    yield f"Pair **{pair}** · {document['job']} run `{document['run_id']}` · {when}"
     for sentence in verdict["sentences"]:
         yield ""
         yield _cell(sentence)
@@ -110,10 +116,10 @@ def _figures(document: Map[str, Any]) -> Iterator[str]:
     heads = [""]
     for _, label in _FIGURES:
         heads.append(verb(document, label) if label in COUNTED else label)
-    rows = [
-        [entity, *(figures[name] for name, _ in _FIGURES)]
-        for entity, figures in document["entities"].items()
-    ]
+    names = [name for name, _ in _FIGURES]
+    rows = []
+    for entity, figures in document["entities"].items():
+        rows.append([entity, *(figures[name] for name in names)])
     if rows:
         yield ""
         yield from table(heads, rows)
@@ -126,11 +132,9 @@ def _undo(document: Map[str, Any]) -> Iterator[str]:
     yield "## What is not undone"
     yield ""
     for each in undo["left"][:_MOST]:
+        key, because = _cell(_said(each["key"])), _cell(each["because"])
         place = "GHL" if each["side"] == "ghl" else "the app"
-        yield (
-            f"- {each['entity']} `{_cell(_said(each['key']))}` in {place} stays as it is: "
-            f"{_cell(each['because'])}"
-        )
+        yield f"- {each['entity']} `{key}` in {place} stays as it is: {because}"
     if len(undo["left"]) > _MOST:
         yield f"- and {len(undo['left']) - _MOST:,} more"
     for lost in undo["lost"]:
@@ -166,37 +170,13 @@ def _statement(document: Map[str, Any]) -> Iterator[str]:
     labels = {each["name"]: each["label"] for each in state["classes"]}
     yield "## Statement"
     yield ""
-    heads = [
-        "",
-        *(
-            f"{entity['entity']}, {side['side']}"
-            for entity in state["entities"]
-            for side in entity["sides"]
-        ),
-    ]
-    accounts = [side for entity in state["entities"] for side in entity["sides"]]
-    used = [name for name in labels if any(name in account["aside"] for account in accounts)]
-    rows: list[list[object]] = [["Records read", *(account["read"] for account in accounts)]]
-    rows += [
-        ["± corrected by a look at the record", *(account["corrected"] for account in accounts)]
-    ]
-    rows += [
-        [
-            f"{_MINUS} {labels[name].lower()}, no counterpart",
-            *(-account["aside"].get(name, 0) for account in accounts),
-        ]
-        for name in used
-    ]
-    for name, label in (
-        ("created", "+ created here"),
-        ("met", "+ found while writing"),
-        ("unread", "+ linked, not read in this run"),
-    ):
-        rows.append([label, *(account[name] for account in accounts)])
-    rows = [row for row in rows if row[0] == "Records read" or any(row[1:])]
-    rows.append(["**= linked pairs**", *(f"**{account['adjusted']:,}**" for account in accounts)])
-    rows.append(["unexplained", *(account["unexplained"] for account in accounts)])
-    yield from table(heads, rows)
+    heads = [""]
+    accounts = []
+    for entity in state["entities"]:
+        for side in entity["sides"]:
+            heads.append(f"{entity['entity']}, {side['side']}")
+            accounts.append(side)
+    yield from table(heads, list(_balance(labels, accounts)))
     yield ""
     yield from _classes(labels, accounts, heads)
     for identity in state["broken"]:
@@ -206,18 +186,35 @@ def _statement(document: Map[str, Any]) -> Iterator[str]:
         )
 
 
+def _balance(labels: Map[str, str], accounts: Sequence[Map[str, Any]]) -> Iterator[list[object]]:
+    """What leads from the records read to the linked pairs, a column for each side of an entity."""
+    adjustments: list[list[object]] = [
+        ["± corrected by a look at the record", *(each["corrected"] for each in accounts)]
+    ]
+    for name, label in labels.items():
+        without = [-each["aside"].get(name, 0) for each in accounts]
+        adjustments.append([f"{_MINUS} {label.lower()}, no counterpart", *without])
+    for name, label in (
+        ("created", "+ created here"),
+        ("met", "+ found while writing"),
+        ("unread", "+ linked, not read in this run"),
+    ):
+        adjustments.append([label, *(each[name] for each in accounts)])
+    yield ["Records read", *(each["read"] for each in accounts)]
+    yield from (row for row in adjustments if any(row[1:]))
+    yield ["**= linked pairs**", *(f"**{each['adjusted']:,}**" for each in accounts)]
+    yield ["unexplained", *(each["unexplained"] for each in accounts)]
+
+
 def _classes(
     labels: Map[str, str], accounts: Sequence[Map[str, Any]], heads: Sequence[str]
 ) -> Iterator[str]:
     """Every record in one class."""
-    used = [name for name in labels if any(name in account["classes"] for account in accounts)]
-    yield from table(
-        ["every record is in one class", *heads[1:]],
-        [
-            [labels[name], *(account["classes"].get(name, 0) for account in accounts)]
-            for name in used
-        ],
-    )
+    rows = []
+    for name, label in labels.items():
+        if any(name in each["classes"] for each in accounts):
+            rows.append([label, *(each["classes"].get(name, 0) for each in accounts)])
+    yield from table(["every record is in one class", *heads[1:]], rows)
 
 
 def _values(document: Map[str, Any]) -> Iterator[str]:
@@ -227,36 +224,34 @@ def _values(document: Map[str, Any]) -> Iterator[str]:
         return
     yield "## Values"
     yield ""
-    used = [
-        c
-        for c in reversed(values["classes"])
-        if any(c["name"] in each["classes"] for each in values["entities"])
-    ]
-    rows: list[list[object]] = [
-        [each["entity"], *(each["classes"].get(c["name"], 0) for c in used), each["total"]]
-        for each in values["entities"]
-    ]
-    yield from table(
-        ["every value is in one class", *(c["label"].lower() for c in used), "all"], rows
-    )
+    labels = {each["name"]: each["label"] for each in values["classes"]}
+    occurring = {name for each in values["entities"] for name in each["classes"]}
+    used = [name for name in reversed(labels) if name in occurring]
+    rows = []
+    for each in values["entities"]:
+        counts = [each["classes"].get(name, 0) for name in used]
+        rows.append([each["entity"], *counts, each["total"]])
+    heads = ["every value is in one class", *(labels[name].lower() for name in used), "all"]
+    yield from table(heads, rows)
     apart = [each for each in values["listed"] if each["class"] != BY_RULE]
-    if apart:
-        labels = {c["name"]: c["label"] for c in values["classes"]}
-        yield ""
-        rows = [
-            [
-                _said(each["label"]),
-                each["field"] or "all",
-                labels[each["class"]],
-                *_ends(each),
-                _said(each["because"]),
-            ]
-            for each in apart[:_MOST]
-        ]
-        yield from table(["record", "field", "value is", "the app", "GHL", "because"], rows, left=6)
+    if not apart:
+        return
+    yield ""
+    heads = ["record", "field", "value is", "the app", "GHL", "because"]
+    yield from table(heads, [_value(each, labels) for each in apart[:_MOST]], left=len(heads))
     more = sum(differing(document).values()) - _MOST
-    if apart and more > 0:
+    if more > 0:
         yield f"\n… and {more:,} more; report.json has the first 5,000."
+
+
+def _value(each: Map[str, Any], labels: Map[str, str]) -> list[object]:
+    return [
+        _said(each["label"]),
+        each["field"] or "all",
+        labels[each["class"]],
+        *_ends(each),
+        _said(each["because"]),
+    ]
 
 
 def _holds(document: Map[str, Any]) -> Iterator[str]:
@@ -265,31 +260,26 @@ def _holds(document: Map[str, Any]) -> Iterator[str]:
         return
     yield f"## {many(len(holds), 'decision')} needed"
     yield ""
-    yield from table(
-        ["id", "record", "question", "the app", "GHL", "choices", "days"],
-        [_hold(hold) for hold in holds[:_MOST]],
-        left=6,
-    )
+    heads = ["id", "record", "question", "the app", "GHL", "choices", "days"]
+    yield from table(heads, [_hold(hold) for hold in holds[:_MOST]], left=6)
     if len(holds) > _MOST:
         yield f"\n… and {len(holds) - _MOST:,} more in the full report."
 
 
 def _hold(hold: Map[str, Any]) -> list[object]:
-    values = hold["values"]
-    shown = [values.get(side.value) for side in Side]
+    # Of a conflict the values are compared; of all else it matters which records they are.
+    shown = hold["values"]
     if hold["kind"] != "conflict":
-        shown = [
-            next((end["label"] for end in hold["records"] if end["side"] == side), None)
-            for side in Side
-        ]
-    choices = ", ".join(option["choice"] for option in hold["options"])
-    field = f" · {hold['field']}" if hold["field"] else ""
+        shown = {end["side"]: end["label"] for end in reversed(hold["records"])}
+    record = f"{hold['entity']} {_said(hold['label'])}"
+    if hold["field"]:
+        record += _said(f" · {hold['field']}")
     return [
         f"`{hold['hold_id']}`",
-        f"{hold['entity']} {_said(hold['label'])}{_said(field)}",
+        record,
         _said(hold["because"]),
-        *map(_said, shown),
-        choices,
+        *(_said(shown.get(side.value)) for side in Side),
+        ", ".join(option["choice"] for option in hold["options"]),
         hold["age_days"],
     ]
 
@@ -300,20 +290,22 @@ def _failures(document: Map[str, Any]) -> Iterator[str]:
         return
     yield "## What did not go as planned"
     yield ""
-    rows = [
-        [group["code"], group["meaning"], group["remedy"], _cause(cause), cause["count"]]
-        for group in groups
-        for cause in group["causes"]
-    ]
+    rows = []
+    for group in groups:
+        known = [group["code"], group["meaning"], group["remedy"]]
+        rows += [[*known, _cause(cause), cause["count"]] for cause in group["causes"]]
     yield from table(["code", "what it means", "what to do", "why", "how many"], rows, left=4)
 
 
 def _cause(cause: Map[str, Any]) -> str:
     """One cause, with the first of the records that it kept from being written."""
     records = ", ".join(cause["records"])
-    more = " …" if cause["count"] > len(cause["records"]) else ""
-    words = f"{cause['kind']} {cause['entity']} {records}{more}"
-    return _said(words + (f": {cause['because']}" if cause["because"] else ""))
+    words = f"{cause['kind']} {cause['entity']} {records}"
+    if cause["count"] > len(cause["records"]):
+        words += " …"
+    if cause["because"]:
+        words += f": {cause['because']}"
+    return _said(words)
 
 
 def _changes(document: Map[str, Any]) -> Iterator[str]:
@@ -324,30 +316,37 @@ def _changes(document: Map[str, Any]) -> Iterator[str]:
     more = sum(1 for _ in of_either)
     yield "## What changed" if document["applied"] else "## What would change"
     yield ""
-    rows = [
-        [
-            entry["kind"].replace("_", " "),
-            entry["entity"],
-            entry["side"],
-            _said(entry["label"]),
-            _said(_fields(entry)),
-            _said(entry["because"]),
-            entry["status"],
-        ]
-        for entry in written
-    ]
-    yield from table(["what", "", "in", "record", "fields", "because", "outcome"], rows, left=7)
+    heads = ["what", "", "in", "record", "fields", "because", "outcome"]
+    yield from table(heads, [_change(entry) for entry in written], left=len(heads))
     if more:
         yield f"\n… and {more:,} more in the full report."
+
+
+def _change(entry: Map[str, Any]) -> list[object]:
+    return [
+        entry["kind"].replace("_", " "),
+        entry["entity"],
+        entry["side"],
+        _said(entry["label"]),
+        _said(_fields(entry)),
+        _said(entry["because"]),
+        entry["status"],
+    ]
 
 
 def _fields(entry: Map[str, Any]) -> str:
     if entry["kind"] in ("create", "delete", "archive"):
         return many(len(entry["fields"]), "field")
-    return "; ".join(
-        f"{part['field']}: {part['before'] or '∅'} → {part['after'] or '∅'}"
-        for part in entry["fields"]
-    )
+    return _parts(entry, blank="∅")
+
+
+def _parts(entry: Map[str, Any], *, blank: str) -> str:
+    """Each field of a change, before and after."""
+    parts = []
+    for part in entry["fields"]:
+        before, after = part["before"] or blank, part["after"] or blank
+        parts.append(f"{part['field']}: {before} → {after}")
+    return "; ".join(parts)
 
 
 def _ends(value: Map[str, Any]) -> list[str]:
@@ -357,7 +356,8 @@ def _ends(value: Map[str, Any]) -> list[str]:
 def _agendas(document: Map[str, Any]) -> Iterator[str]:
     """What is only shown; nothing where a report of an earlier version does not say."""
     for kind in Shown:
-        if shown := document.get(kind.plural):
+        shown = document.get(kind.plural)
+        if shown:
             yield from _agenda(kind, shown)
 
 
@@ -367,23 +367,28 @@ def _agenda(kind: Shown, shown: Map[str, Any]) -> Iterator[str]:
     yield _cell(" ".join(shown["sentences"]))
     if shown["known_contacts"]:
         yield ""
-        counts = [("to come", shown["upcoming"]), ("past", shown["past"])]
-        counts += [("at an unreadable time", shown["unreadable"])]
+        counts = [
+            ("to come", shown["upcoming"]),
+            ("past", shown["past"]),
+            ("at an unreadable time", shown["unreadable"]),
+        ]
         counts += [(f"status {_said(name)}", count) for name, count in shown["by_status"].items()]
         yield from table([kind.plural, "how many"], counts)
     if shown["next"]:
         yield ""
         heads = ["next", "contact", "title", "status", "last before", "as of"]
-        rows = [
-            [
-                local(each["local"]),
-                *(_said(each[name]) for name in ("label", "title", "status")),
-                local(each["last"]),
-                local(each["as_of"]),
-            ]
-            for each in shown["next"]
-        ]
-        yield from table(heads, rows, left=6)
+        yield from table(heads, [_event(each) for each in shown["next"]], left=len(heads))
+
+
+def _event(each: Map[str, Any]) -> list[object]:
+    return [
+        local(each["local"]),
+        _said(each["label"]),
+        _said(each["title"]),
+        _said(each["status"]),
+        local(each["last"]),
+        local(each["as_of"]),
+    ]
 
 
 def local(text: str | None) -> str | None:
@@ -396,26 +401,22 @@ def _interrupted(document: Map[str, Any]) -> Iterator[str]:
     for run in document["interrupted"]:
         yield f"## Written by run {run['run_id']}, which was interrupted"
         yield ""
-        rows = [
-            [
-                _said(entry["label"]),
-                entry["kind"],
-                entry["side"],
-                _said(_written(entry)),
-                _said(entry["because"]),
-            ]
-            for entry in run["changes"][:_MOST]
-        ]
-        yield from table(["record", "what", "side", "fields", "because"], rows, left=5)
-        if len(run["changes"]) > _MOST:
-            yield f"\n… and {len(run['changes']) - _MOST:,} more in the full report."
+        heads = ["record", "what", "side", "fields", "because"]
+        rows = [_written(entry) for entry in run["changes"][:_MOST]]
+        yield from table(heads, rows, left=len(heads))
+        more = len(run["changes"]) - _MOST
+        if more > 0:
+            yield f"\n… and {more:,} more in the full report."
 
 
-def _written(entry: Map[str, Any]) -> str:
-    return "; ".join(
-        f"{part['field']}: {part['before'] or _NONE} → {part['after'] or _NONE}"
-        for part in entry["fields"]
-    )
+def _written(entry: Map[str, Any]) -> list[object]:
+    return [
+        _said(entry["label"]),
+        entry["kind"],
+        entry["side"],
+        _said(_parts(entry, blank=_NONE)),
+        _said(entry["because"]),
+    ]
 
 
 def _costs(document: Map[str, Any]) -> Iterator[str]:
@@ -424,12 +425,18 @@ def _costs(document: Map[str, Any]) -> Iterator[str]:
         return
     yield "## Requests"
     yield ""
-    columns = ("requests", "reading", "writing", "estimate", "answers_429", "remaining_today")
-    rows = [[side, *(used[name] for name in columns)] for side, used in metered.items()]
-    yield from table(
-        ["", "requests", "reading", "writing", "writing, estimated", "refused (429)", "left today"],
-        rows,
-    )
+    columns = {
+        "requests": "requests",
+        "reading": "reading",
+        "writing": "writing",
+        "estimate": "writing, estimated",
+        "answers_429": "refused (429)",
+        "remaining_today": "left today",
+    }
+    rows = []
+    for side, used in metered.items():
+        rows.append([side, *(used[name] for name in columns)])
+    yield from table(["", *columns.values()], rows)
 
 
 def _provenance(document: Map[str, Any]) -> Iterator[str]:
@@ -441,13 +448,12 @@ def _provenance(document: Map[str, Any]) -> Iterator[str]:
         f"· mapping `{provenance['mapping_digest']}` · {versions or 'versions unknown'}"
     )
     for snapshot in provenance["snapshots"]:
+        records = f"{snapshot['side']} {snapshot['entity']}s"
         if snapshot.get("not_read"):
             yield (
-                f"\n{snapshot['side']} {snapshot['entity']}s: {snapshot['not_read']} of "
-                f"{snapshot['rows']} were not read again since {snapshot['as_of']}"
+                f"\n{records}: {snapshot['not_read']} of {snapshot['rows']} "
+                f"were not read again since {snapshot['as_of']}"
             )
         if not snapshot["complete"]:
-            yield (
-                f"\n{snapshot['side']} {snapshot['entity']}s were not read completely: "
-                f"{_cell(snapshot['why_incomplete'])}"
-            )
+            why = _cell(snapshot["why_incomplete"])
+            yield f"\n{records} were not read completely: {why}"

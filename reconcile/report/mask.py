@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Map
+from itertools import chain
 from typing import Any
 
 from reconcile.entities import Shown
@@ -35,9 +36,7 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
     for group in whole["failures"]:
         _failures(group)
     for record in whole["passed"]["records"]:
-        record["label"] = (
-            mask(record["label"]) if record["label"] != record["key"] else record["key"]
-        )
+        _label(record, record["key"])
         record["because"] = undecided(record["because"])
     for count in whole["passed"]["counts"]:
         count["because"] = undecided(count["because"])
@@ -54,6 +53,12 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
     for residual in whole["certificate"]["residuals"]:
         residual["because"] = scrub(undecided(residual["because"]))
     return whole
+
+
+def _label(members: dict[str, Any], *keys: str | None, name: str = "label") -> None:
+    """Mask what a record is called; a record without a name is called by its key, which stays."""
+    if members[name] not in keys:
+        members[name] = mask(members[name])
 
 
 def _failures(group: dict[str, Any]) -> None:
@@ -80,22 +85,29 @@ def mask(value: str | None) -> str | None:
     if _DIGITS.fullmatch(value):
         return f"{_DOTS}{value[-2:]}"
     words = value.split()
-    return " ".join(word[:1] + _DOTS for word in words[:3]) + (" …" if len(words) > 3 else "")
+    initials = " ".join(word[:1] + _DOTS for word in words[:3])
+    return initials + " …" if len(words) > 3 else initials
 
 
 def scrub(text: str) -> str:
     """A sentence with addresses and numbers of people taken out."""
-    return _DIGITS.sub(_DOTS, _EMAIL.sub(_DOTS, text))
+    without_addresses = _EMAIL.sub(_DOTS, text)
+    return _DIGITS.sub(_DOTS, without_addresses)
 
 
 def uncited(text: str) -> str:
     """A sentence without a side's own words: what was asked of it, the code and the remedy."""
-    return scrub(_WORDS.sub(r"\1", text)) if text else text
+    if not text:
+        return text
+    return scrub(_WORDS.sub(r"\1", text))
 
 
 def wordless(detail: str) -> str:
     """An outcome's detail without the words of a side: what was asked of it, and the status."""
-    return scrub(detail.partition(": ")[0]) if detail else detail
+    if not detail:
+        return detail
+    asked, _, _ = detail.partition(": ")
+    return scrub(asked)
 
 
 def unquoted(text: str) -> str:
@@ -132,55 +144,54 @@ def _masked_change(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change(entry: dict[str, Any]) -> None:
-    own_keys = (entry["app_key"], entry["ghl_key"])
-    if entry["label"] not in own_keys:
-        entry["label"] = mask(entry["label"])
+    _label(entry, entry["app_key"], entry["ghl_key"])
     entry["under"] = mask(entry["under"])
-    entry["because"] = undecided(entry["because"])
-    entry["because"] = _without_tags(entry) if entry["entity"] == "tag" else scrub(entry["because"])
+    reason = undecided(entry["because"])
+    entry["because"] = _without_tags(reason) if entry["entity"] == "tag" else scrub(reason)
     entry["detail"] = wordless(entry["detail"])
     for part in entry["fields"]:
         _values(part, ("before", "after", "stored"))
 
 
 def _value(value: dict[str, Any]) -> None:
-    own_keys = (value["app_key"], value["ghl_key"])
-    if value["label"] not in own_keys:
-        value["label"] = mask(value["label"])
-    value["because"] = scrub(undecided(unquoted(value["because"] or "")))
+    _label(value, value["app_key"], value["ghl_key"])
+    value["because"] = _reason(value["because"] or "")
     _values(value, ("app", "ghl"))
 
 
-def _without_tags(entry: Map[str, Any]) -> str:
-    """The reasons of a tag change, without the tags that stand before each."""
-    reasons = (part.rpartition(": ")[2] for part in str(entry["because"]).split("; "))
-    return "; ".join(dict.fromkeys(reasons))
+def _reason(text: str) -> str:
+    """A reason without anybody's values: those it quotes, who decided, addresses and numbers."""
+    anonymous = undecided(unquoted(text))
+    return scrub(anonymous)
+
+
+def _without_tags(reasons: str) -> str:
+    """The reasons of a tag change, each once, without the tags that stand before each."""
+    bare = (part.rpartition(": ")[2] for part in reasons.split("; "))
+    return "; ".join(dict.fromkeys(bare))
 
 
 def _suggestions(whole: dict[str, Any]) -> None:
-    for link in (whole["quality"].get("suggested") or {}).get("links", ()):
+    suggested = whole["quality"].get("suggested") or {}
+    for link in suggested.get("links", ()):
         for side in ("app", "ghl"):
-            link[f"{side}_label"] = (
-                mask(link[f"{side}_label"])
-                if link[f"{side}_label"] != link[f"{side}_key"]
-                else link[f"{side}_key"]
-            )
+            _label(link, link[f"{side}_key"], name=f"{side}_label")
 
 
 def _quality(whole: dict[str, Any]) -> None:
     """The names of the records that a finding is of; those that are keys stay."""
-    for findings in whole["quality"].values():
-        for each in findings if isinstance(findings, list) else ():
-            if "names" in each:
-                pairs = zip(each["names"], each["keys"], strict=True)
-                each["names"] = [key if name == key else mask(name) for name, key in pairs]
+    lists = [findings for findings in whole["quality"].values() if isinstance(findings, list)]
+    for each in chain.from_iterable(lists):
+        if "names" in each:
+            pairs = zip(each["names"], each["keys"], strict=True)
+            each["names"] = [key if name == key else mask(name) for name, key in pairs]
 
 
 def _agenda(shown: dict[str, Any] | None) -> None:
     if shown is None:
         return
     for row in (*shown["next"], *shown["last"], *shown["unread"]):
-        row["label"] = mask(row["label"]) if row["label"] != row["contact"] else row["label"]
+        _label(row, row["contact"])
         _values(row, ("title",))
     for row in shown["unread"]:
         row["because"] = wordless(row["because"])
@@ -190,9 +201,8 @@ def _agenda(shown: dict[str, Any] | None) -> None:
 
 def _uncite(whole: dict[str, Any]) -> None:
     whole["stopped"] = uncited(whole["stopped"])
-    whole["verdict"]["sentences"] = [
-        uncited(sentence) for sentence in whole["verdict"]["sentences"]
-    ]
+    verdict = whole["verdict"]
+    verdict["sentences"] = [uncited(sentence) for sentence in verdict["sentences"]]
     for snapshot in whole["provenance"]["snapshots"]:
         snapshot["why_incomplete"] = uncited(snapshot["why_incomplete"])
     for alert in whole.get("alerts", ()):
@@ -201,36 +211,31 @@ def _uncite(whole: dict[str, Any]) -> None:
 
 def _consent(whole: dict[str, Any]) -> None:
     for each in whole.get("consent", {}).get("changes", ()):
-        if each["label"] not in (each["app_key"], each["ghl_key"]):
-            each["label"] = mask(each["label"])
+        _label(each, each["app_key"], each["ghl_key"])
         each["ground"] = scrub(undecided(each["ground"]))
 
 
 def _undo(whole: dict[str, Any]) -> None:
     undo = whole.get("undo", {})
     for each in undo.get("left", ()):
-        each["because"] = scrub(undecided(unquoted(each["because"])))
+        each["because"] = _reason(each["because"])
     if "lost" in undo:
         undo["lost"] = [scrub(unquoted(line)) for line in undo["lost"]]
 
 
 def _hold(hold: dict[str, Any]) -> None:
-    hold["label"] = (
-        mask(hold["label"])
-        if hold["label"] not in (hold["app_key"], hold["ghl_key"])
-        else hold["label"]
-    )
-    hold["because"] = scrub(undecided(unquoted(hold["because"])))
-    if (hold["field"] or "").startswith("tags: "):
-        hold["field"] = "tags: " + str(mask(hold["field"].removeprefix("tags: ")))
+    _label(hold, hold["app_key"], hold["ghl_key"])
+    hold["because"] = _reason(hold["because"])
+    field = hold["field"] or ""
+    if field.startswith("tags: "):
+        tag = mask(field.removeprefix("tags: "))
+        hold["field"] = f"tags: {tag}"
     further = hold["values"].get("kept")
     if isinstance(further, dict):
         _values(further, further)
     _values(hold["values"], ("app", "ghl", "base_app", "base_ghl"))
     for record in (*hold["records"], *hold["candidates"]):
-        record["label"] = (
-            mask(record["label"]) if record["label"] != record["key"] else record["label"]
-        )
+        _label(record, record["key"])
         _values(record["values"], record["values"])
 
 

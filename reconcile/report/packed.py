@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import msgspec
 
+from reconcile.model import Side
 from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report.changes import FAILED
 
@@ -22,6 +24,7 @@ _TIERS, _TIER = (1, 9, 90), 500
 The very first is by itself, as even ten may be too long.
 """
 _ASKED = "ambiguous"  # the class of records that are left out, and that a question is about
+_TEXTS = ("label", "under", "app_key", "ghl_key", "detail", "trace_id")
 _AROUND = 60  # bytes of a record beside its texts
 _ENCODER = msgspec.json.Encoder()
 
@@ -70,18 +73,18 @@ def packed(
 ) -> Packed:
     """The records of a document for its page, in at most about `most` bytes."""
     counted = _counted(document)
+    of_kind = Counter({kind: sum(many for many, _ in tiers) for kind, tiers in counted.items()})
     beyond = _beyond(document)
-    total = sum(many for tiers in counted.values() for many, _ in tiers) + beyond.total()
+    total = of_kind.total() + beyond.total()
     budget = most
     while True:
         admitted = _admitted(counted, budget)
-        left = {
-            kind: sum(many for many, _ in tiers) - admitted[kind] for kind, tiers in counted.items()
-        }
-        data = _packed(document, admitted, beyond + Counter(left))
+        left = beyond + (of_kind - Counter(admitted))
+        data = _packed(document, admitted, left)
         if len(data) <= most * 1.2 or not any(admitted.values()):
             return Packed(total, sum(admitted.values()), data)
-        budget //= 2  # texts full of what has to be escaped
+        # Texts full of what has to be escaped take more than was counted.
+        budget //= 2
 
 
 def _safe(text: str) -> str:
@@ -98,13 +101,16 @@ def _counted(document: Map[str, Any]) -> Tiers:
     counted: Tiers = {}
     for kind, record in _records(document):
         tiers = counted.setdefault(kind, [])
-        if not tiers or tiers[-1][0] == (
-            _TIERS[len(tiers) - 1] if len(tiers) <= len(_TIERS) else _TIER
-        ):
+        if not tiers or tiers[-1][0] == _most_in_tier(len(tiers)):
             tiers.append((0, 0))
         many, size = tiers[-1]
         tiers[-1] = (many + 1, size + _size(record))
     return counted
+
+
+def _most_in_tier(number: int) -> int:
+    """How many records the tier of that number holds, from 1."""
+    return _TIERS[number - 1] if number <= len(_TIERS) else _TIER
 
 
 def _beyond(document: Map[str, Any]) -> Counter[Kind]:
@@ -122,27 +128,24 @@ def _of_left_out(record: Map[str, Any]) -> Kind:
 
 def _size(record: Map[str, Any]) -> int:
     """About how many bytes a record takes in the page."""
-    texts = [
-        record[name]
-        for name in ("label", "under", "app_key", "ghl_key", "detail", "trace_id")
-        if name in record
-    ]
+    texts = [record.get(name) for name in _TEXTS]
     for part in record.get("fields", ()):
         texts += (part["before"], part["after"], part.get("stored"), "," * 12)
     evidence = [record[name] for name in ("values", "records", "candidates") if name in record]
-    return (
-        _AROUND
-        + sum(len(text.encode("utf-8", "replace")) for text in texts if text)
-        + len(_ENCODER.encode(evidence))
-    )
+    size = _AROUND + len(_ENCODER.encode(evidence))
+    for text in filter(None, texts):
+        size += len(text.encode("utf-8", "replace"))
+    return size
 
 
 def _admitted(counted: Tiers, most: int) -> dict[Kind, int]:
     """How many records of each kind come in: the first of all kinds before the second of any."""
     tiers = [(place, kind) for kind, of_kind in counted.items() for place in range(len(of_kind))]
+    # What went wrong is what somebody opens the page for: of each round it comes first.
+    tiers.sort(key=lambda tier: (tier[0], _status(tier[1]) not in FAILED))
     admitted = dict.fromkeys(counted, 0)
     closed: set[Kind] = set()
-    for place, kind in sorted(tiers, key=lambda tier: (tier[0], tier[1][4] not in FAILED)):
+    for place, kind in tiers:
         many, size = counted[kind][place]
         if size > most:
             closed.add(kind)
@@ -155,18 +158,12 @@ def _admitted(counted: Tiers, most: int) -> dict[Kind, int]:
 def _records(document: Map[str, Any]) -> Iterator[tuple[Kind, Map[str, Any]]]:
     """Each record with its kind, as often as they are looked through in the same order."""
     for entry in document["changes"]:
-        of = (
-            "change",
-            entry["kind"],
-            entry["entity"],
-            entry["side"],
-            entry["status"],
-            entry["code"],
-        )
-        yield of, entry
+        named, where = (entry["kind"], entry["entity"]), entry["side"]
+        yield ("change", *named, where, entry["status"], entry["code"]), entry
     for hold in document["holds"]:
         yield ("question", hold["kind"], hold["entity"], hold["side"], "held", ""), hold
     for record in document["passed"]["records"]:
+        # A question is asked about it, and is listed already.
         if record["class"] != _ASKED:
             yield _of_left_out(record), record
 
@@ -187,21 +184,33 @@ def _packed(
             place, row = _row(kind, record, words)
             ordered[place].append(_ENCODER.encode(row))
     more = [[*map(words.place, kind), many] for kind, many in left.items()]
-    rows = b",".join(row for part in ordered for row in part)
-    head = b'{"words":' + _ENCODER.encode(list(words.places)) + b',"more":' + _ENCODER.encode(more)
-    return _safe((head + b',"rows":[' + rows + b"]}").decode())
+    # The words come last: only now all are known.
+    members = {
+        "words": _ENCODER.encode(list(words.places)),
+        "more": _ENCODER.encode(more),
+        "rows": b"[" + b",".join(chain.from_iterable(ordered)) + b"]",
+    }
+    texts = [f'"{name}":{text.decode()}' for name, text in members.items()]
+    return _safe("{" + ",".join(texts) + "}")
 
 
-def _row(
-    kind: Kind,
-    record: Map[str, Any],
-    words: _Words,
-) -> tuple[int, Row]:
+def _status(kind: Kind) -> str:
+    _, _, _, _, status, _ = kind
+    return status
+
+
+def _row(kind: Kind, record: Map[str, Any], words: _Words) -> tuple[int, Row]:
     """A record as a row, and its place: what went wrong, was done, was noted, was left."""
-    if kind[0] == "change":
-        dull = 0 if kind[4] in FAILED else 2 if kind[1] in LEDGER_ONLY else 1
-        return dull, _change(record, words)
-    return 3, _question(record, words) if kind[0] == "question" else _left_out(record, words)
+    match kind:
+        case "question", *_:
+            return 3, _question(record, words)
+        case "left out", *_:
+            return 3, _left_out(record, words)
+        case _, _, _, _, status, _ if status in FAILED:
+            return 0, _change(record, words)
+        case _, operation, *_ if operation in LEDGER_ONLY:
+            return 2, _change(record, words)
+    return 1, _change(record, words)
 
 
 def _change(entry: Map[str, Any], words: _Words) -> Row:
@@ -218,51 +227,25 @@ def _question(hold: Map[str, Any], words: _Words) -> Row:
     shown = hold["values"]
     values: list[Any] = []
     if hold["field"] and ("app" in shown or "ghl" in shown):
-        values = [
-            words.place(f"{hold['field']} in the app"),
-            shown.get("base_app"),
-            shown.get("app"),
-            0,
-        ]
-        values += [
-            words.place(f"{hold['field']} in GHL"),
-            shown.get("base_ghl"),
-            shown.get("ghl"),
-            0,
-        ]
+        for side in Side:
+            where = words.place(f"{hold['field']} in {side.label}")
+            values += (where, shown.get(f"base_{side}"), shown.get(side.value), 0)
     for record in (*hold["records"], *hold["candidates"]):
-        if not values or record in hold["candidates"]:
-            text = " · ".join(str(value) for value in record["values"].values())
-            where = words.place(
-                f"{'GHL' if record['side'] == 'ghl' else 'the app'}: {record['key']}"
-            )
-            values += [where, None, text or record["label"], 0]
-    heads: Sequence[str | None] = (
-        *("question", hold["kind"], hold["entity"], hold["side"]),
-        *(hold["because"], "held", hold["hold_id"]),
-    )
-    return [
-        *map(words.place, heads),
-        hold["label"],
-        0,
-        hold["app_key"] or 0,
-        hold["ghl_key"] or 0,
-        0,
-        0,
-        values,
-    ]
+        # Beside two values, or a first record, only candidates are told: the question names both.
+        if values and record not in hold["candidates"]:
+            continue
+        text = " · ".join(str(value) for value in record["values"].values())
+        where = words.place(f"{Side(record['side']).label}: {record['key']}")
+        values += (where, None, text or record["label"], 0)
+    heads = ("question", hold["kind"], hold["entity"], hold["side"])
+    rest = (hold["because"], "held", hold["hold_id"])
+    keys = (hold["app_key"] or 0, hold["ghl_key"] or 0)
+    return [*map(words.place, (*heads, *rest)), hold["label"], 0, *keys, 0, 0, values]
 
 
 def _left_out(record: Map[str, Any], words: _Words) -> Row:
-    app = record["side"] == "app"
-    heads = (
-        "left out",
-        record["class"],
-        record["entity"],
-        record["side"],
-        record["because"],
-        "left out",
-        "",
-    )
-    keys = (record["key"] if app else 0, 0 if app else record["key"])
-    return [*map(words.place, heads), record["label"], 0, *keys, 0, 0, []]
+    heads = ("left out", record["class"], record["entity"], record["side"])
+    rest = (record["because"], "left out", "")
+    keys = {"app": 0, "ghl": 0} | {record["side"]: record["key"]}
+    places = map(words.place, (*heads, *rest))
+    return [*places, record["label"], 0, keys["app"], keys["ghl"], 0, 0, []]

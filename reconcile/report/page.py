@@ -108,7 +108,9 @@ def _number(value: float | None) -> str:
 
 
 def _signed(value: int) -> str:
-    return f"{value:+,}".replace("-", "\N{MINUS SIGN}") if value else "0"
+    if value:
+        return f"{value:+,}".replace("-", "\N{MINUS SIGN}")
+    return "0"
 
 
 def moment(text: str | None) -> str:
@@ -133,4 +135,6 @@ def _local(text: str | None) -> str:
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

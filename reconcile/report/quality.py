@@ -278,7 +278,9 @@ def _tag_cell(mapping: Mapping) -> str | None:
     if Entity.TAG.record not in mapping:
         return None
     mapped = mapping[Entity.TAG.record]
-    return mapped.cell(TAGS) if mapped.has_tags else None
+    if not mapped.has_tags:
+        return None
+    return mapped.cell(TAGS)
 
 
 def _tags(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:

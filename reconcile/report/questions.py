@@ -44,10 +44,11 @@ class _Records:
     ) -> None:
         keys: dict[Side, set[str]] = {side: set() for side in Side}
         for hold in holds:
-            for side, key in ((Side.APP, hold.app_key), (Side.GHL, hold.ghl_key)):
-                keys[side] |= {key} if key else set()
+            for side, key in _ends(hold):
+                keys[side].add(key)
+            # A candidate may be of either side: `candidate` finds out where its record is.
             for side in Side:
-                keys[side] |= set(_candidates(hold))
+                keys[side].update(_candidates(hold))
         self.cells = {side: cells_of(stage, mapped, side, keys[side]) for side in Side}
         self.places = {side: places(stage, mapped, side, keys[side]) for side in Side}
         self.labels = {side: _labels(stage, mapped.entity, side, keys[side]) for side in Side}
@@ -68,8 +69,9 @@ class _Records:
     def candidate(self, hold: Hold, key: str) -> dict[str, Any]:
         """A candidate: on the other side, or, for a twin, on the same one."""
         side = hold.side or Side.APP
-        across = key in self.cells[side.other] or key not in self.cells[side]
-        return self.entry(side.other if across else side, key)
+        if key in self.cells[side.other] or key not in self.cells[side]:
+            side = side.other
+        return self.entry(side, key)
 
 
 def _labels(stage: Stage, entity: Entity, side: Side, keys: Iterable[str]) -> dict[str, str]:
@@ -86,10 +88,12 @@ def _along(
     They are counted as far as this run read them.
     """
     counts: dict[tuple[Side, str], dict[str, int]] = {}
-    deletions = [deletable(hold) for hold in holds]
+    deletions = {end for end in map(deletable, holds) if end}
     for side in Side:
-        keys = sorted({end[1] for end in deletions if end and end[0] is side})
-        for child in children if keys else ():
+        keys = sorted(key for where, key in deletions if where is side)
+        if not keys:
+            continue
+        for child in children:
             query = (
                 f"SELECT parent, count(*) FROM raw_{child}_{side} "
                 "WHERE NOT deleted AND list_contains(?::VARCHAR[], parent) GROUP BY parent"
@@ -111,35 +115,46 @@ def deletable(hold: Hold) -> tuple[Side, str] | None:
     return (side, key) if key else None
 
 
+def _ends(hold: Hold) -> list[tuple[Side, str]]:
+    """The records that a question is about, by side and key."""
+    keys = ((Side.APP, hold.app_key), (Side.GHL, hold.ghl_key))
+    return [(side, key) for side, key in keys if key]
+
+
 def _candidates(hold: Hold) -> list[str]:
     """The first keys that could be the counterpart."""
     listed = hold.values.get("candidates")
-    return [str(key) for key in listed[:_CANDIDATES]] if isinstance(listed, list) else []
+    if not isinstance(listed, list):
+        return []
+    return [str(key) for key in listed[:_CANDIDATES]]
 
 
 def _question(mapped: EntityMap, hold: Hold, seen: _Records, about: About) -> dict[str, Any]:
     opened = about.opened.get(hold.hold_id, about.started_at)
-    keys = ((Side.APP, hold.app_key), (Side.GHL, hold.ghl_key))
-    ends = [seen.entry(side, key) for side, key in keys if key]
+    ends = [seen.entry(side, key) for side, key in _ends(hold)]
     candidates = [seen.candidate(hold, key) for key in _candidates(hold)]
+    # By its name on either side; a record without one is called by its key.
     named = next((end["label"] for end in ends if end["label"] != end["key"]), hold.subject)
+    along: dict[str, int] = {}
+    deleted = deletable(hold)
+    if deleted:
+        along = seen.along.get(deleted, {})
+    meanings = [(option, answer(hold.kind, option).does) for option in hold.options]
     return {
         "hold_id": hold.hold_id,
         "kind": hold.kind,
         "entity": hold.entity.value,
         "label": named,
         "field": hold.field,
-        "side": None if hold.side is None else hold.side.value,
+        "side": hold.side and hold.side.value,
         "app_key": hold.app_key,
         "ghl_key": hold.ghl_key,
         "because": hold.because,
         "values": _values(mapped, hold),
         "records": ends,
         "candidates": candidates,
-        "along": seen.along.get(end, {}) if (end := deletable(hold)) else {},
-        "options": [
-            {"choice": option, "meaning": answer(hold.kind, option).does} for option in hold.options
-        ],
+        "along": along,
+        "options": [{"choice": choice, "meaning": meaning} for choice, meaning in meanings],
         "values_digest": hold.values_digest,
         "opened": opened,
         "age_days": _days(opened, about.started_at),
@@ -153,9 +168,8 @@ def _values(mapped: EntityMap, hold: Hold) -> dict[str, Any]:
     """
     # Of one element of a set ("tags: vip") the sides hold that element, not the set.
     name, element, _ = (hold.field or "").partition(": ")
-    field = next(
-        (each for each in mapped.fields if each.name == name and name != TAGS and not element), None
-    )
+    known = {each.name: each for each in mapped.fields if each.name != TAGS}
+    field = None if element else known.get(name)
     sides = ("base_app", "base_ghl", "app", "ghl")
     values: dict[str, Any] = {}
     for key, value in sorted(hold.values.items()):
@@ -170,18 +184,16 @@ def _plain(mapped: EntityMap, value: object) -> object:
     if not isinstance(value, Map):
         return value
     known = {field.name: field for field in mapped.fields}
-    return {
-        str(name): shown(known.get(str(name)), cell)
-        for name, cell in sorted(value.items())
-        if cell is not None
-    }
+    cells = {str(name): cell for name, cell in sorted(value.items()) if cell is not None}
+    return {name: shown(known.get(name), cell) for name, cell in cells.items()}
 
 
 def _days(since: str, until: str) -> int:
     try:
-        return max(0, (datetime.fromisoformat(until) - datetime.fromisoformat(since)).days)
+        waited = datetime.fromisoformat(until) - datetime.fromisoformat(since)
     except (ValueError, TypeError):
         return 0
+    return max(0, waited.days)
 
 
 def left_out(stage: Stage, mapping: Mapping) -> dict[str, list[dict[str, Any]]]:

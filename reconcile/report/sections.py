@@ -10,6 +10,7 @@ from collections.abc import Mapping as Map
 from typing import Any
 
 from reconcile.entities import Entity, Shown
+from reconcile.model import Side
 from reconcile.report.account import approved, slow
 from reconcile.report.charts import Part, against, stacked
 from reconcile.report.classes import BY_RULE
@@ -19,7 +20,7 @@ from reconcile.report.tiles import tiles
 from reconcile.report.totals import totals_of
 from reconcile.report.trends import trends
 from reconcile.report.verdict import apart as differing
-from reconcile.report.verdict import many
+from reconcile.report.verdict import many, verb
 
 _UNDO_LISTED = 20
 _VALUES_LISTED = 50
@@ -69,20 +70,15 @@ def _undo(document: Map[str, Any]) -> dict[str, Any] | None:
         return None
     stays: dict[str, list[str]] = {}
     for each in undo["left"]:
-        named = (
-            f"{each['entity']} {each['key']} in {'GHL' if each['side'] == 'ghl' else 'the app'}"
-            if each["key"]
-            else each["entity"]
-        )
+        named = each["entity"]
+        if each["key"]:
+            named += f" {each['key']} in {Side(each['side']).label}"
         stays.setdefault(each["because"], []).append(named)
-    return {
-        "of": undo["of"],
-        "left": [
-            {"because": because, "count": len(records), "records": records[:_UNDO_LISTED]}
-            for because, records in stays.items()
-        ],
-        "lost": undo["lost"],
-    }
+    left = []
+    for because, records in stays.items():
+        first = records[:_UNDO_LISTED]
+        left.append({"because": because, "count": len(records), "records": first})
+    return {"of": undo["of"], "left": left, "lost": undo["lost"]}
 
 
 def _consent(document: Map[str, Any]) -> dict[str, Any] | None:
@@ -102,7 +98,8 @@ def _sections(
         yield "values", "Values", sum(each["apart"] for each in document["values"]["entities"])
     if _undo(document):
         yield "undo", "Not undone", len(document["undo"]["left"])
-    if consent := _consent(document):
+    consent = _consent(document)
+    if consent:
         yield "consent", "Consent", len(consent["changes"])
     if document["holds"]:
         yield "decisions", "Decisions", totals_of(document)["questions"]
@@ -111,7 +108,8 @@ def _sections(
     if rows:
         yield "records", "Records", rows
     for kind in Shown:
-        if shown := document.get(kind.plural):
+        shown = document.get(kind.plural)
+        if shown:
             yield kind.plural, kind.plural.capitalize(), shown["upcoming"]
     if quality:
         yield "quality", "Quality", 0
@@ -123,18 +121,18 @@ def _values(document: Map[str, Any]) -> dict[str, Any]:
     """Every value in one class, by entity, and the first of those that are not agreed."""
     values = document["values"]
     entities = values["entities"]
-    used = [c for c in values["classes"] if any(c["name"] in each["classes"] for each in entities)]
-    labels = {c["name"]: c["label"] for c in values["classes"]}
-    apart = [
-        each | {"said": labels[each["class"]]}
-        for each in values["listed"]
-        if each["class"] != BY_RULE
-    ]
+    counts = [each["classes"] for each in entities]
+    rows = []
+    for described in values["classes"]:
+        name = described["name"]
+        if any(name in classes for classes in counts):
+            rows.append(described | {"numbers": [classes.get(name, 0) for classes in counts]})
+    labels = {described["name"]: described["label"] for described in values["classes"]}
+    differences = [each for each in values["listed"] if each["class"] != BY_RULE]
+    apart = [each | {"said": labels[each["class"]]} for each in differences]
     return {
         "heads": [Entity(each["entity"]).plural for each in entities],
-        "rows": [
-            c | {"numbers": [each["classes"].get(c["name"], 0) for each in entities]} for c in used
-        ],
+        "rows": rows,
         "totals": [each["total"] for each in entities],
         "apart": apart[:_VALUES_LISTED],
         "more": max(0, sum(differing(document).values()) - _VALUES_LISTED),
@@ -207,16 +205,13 @@ def _legend(
     """What the colours of a bar mean, with the counts in the app and in GHL."""
     app, ghl = (side["classes"] for side in each["sides"])
     for name in reversed(list(known)):
-        counts = (app.get(name, 0), ghl.get(name, 0))
-        if any(counts):
-            figures = (
-                f"{counts[0]:,}" if counts[0] == counts[1] else f"{counts[0]:,} · {counts[1]:,}"
-            )
-            yield {
-                "name": name,
-                "label": known[name]["label"],
-                "counts": figures,
-            }
+        in_app, in_ghl = app.get(name, 0), ghl.get(name, 0)
+        if not in_app and not in_ghl:
+            continue
+        counts = f"{in_app:,}"
+        if in_app != in_ghl:
+            counts += f" · {in_ghl:,}"
+        yield {"name": name, "label": known[name]["label"], "counts": counts}
 
 
 def _line(
@@ -287,7 +282,7 @@ def _costs(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
         title = f"{written:,} requests to write, {expected:,} expected"
         ordered = sorted(used["by_endpoint"].items(), key=lambda item: (-item[1], item[0]))
         yield {
-            "name": "GHL" if side == "ghl" else "the app",
+            "name": Side(side).label,
             "used": used,
             "says": " ".join(_cost_words(used)),
             "svg": against(written, expected, title=title),
@@ -317,15 +312,17 @@ def _certificate(document: Map[str, Any]) -> dict[str, str]:
 def _windows(document: Map[str, Any]) -> Iterator[str]:
     """How long somebody had to change a record unseen, on each side that knows no lock."""
     for side, used in document["usage"].items():
-        if used["looks"]:
-            looked = many(used["looks"], "record") + (" was" if used["looks"] == 1 else " were")
-            longest = f"{used['longest_look']:.1f} seconds, at most,"
-            if used["longest_look"] < 0.1:
-                longest = "tenth of a second, at most,"
-            yield (
-                f"Right before the write {looked} looked at again in {_SIDES[side]}; only an edit "
-                f"in the {longest} between a look and its write could have been overwritten."
-            )
+        looks = used["looks"]
+        if not looks:
+            continue
+        looked = f"{many(looks, 'record')} {verb(looks, 'was', 'were')}"
+        longest = f"{used['longest_look']:.1f} seconds, at most,"
+        if used["longest_look"] < 0.1:
+            longest = "tenth of a second, at most,"
+        yield (
+            f"Right before the write {looked} looked at again in {_SIDES[side]}; only an edit "
+            f"in the {longest} between a look and its write could have been overwritten."
+        )
 
 
 def _proof(document: Map[str, Any]) -> dict[str, str]:
@@ -334,11 +331,8 @@ def _proof(document: Map[str, Any]) -> dict[str, str]:
     tone = "ask" if left else "good"
     if proof["mode"] == "replanned":
         title = "Not converged yet" if left else "Converged"
-        return {
-            "title": title,
-            "tone": tone,
-            "says": _replanned(left, proof["residual_holds"]),
-        }
+        says = _replanned(left, proof["residual_holds"])
+        return {"title": title, "tone": tone, "says": says}
     if proof["mode"] == "read_back":
         says = "Every record that was written was read again, by key, past any index. "
         if not left:
@@ -347,18 +341,9 @@ def _proof(document: Map[str, Any]) -> dict[str, str]:
             says += "1 record is not as written."
         else:
             says += f"{left:,} records are not as written."
-        return {
-            "title": "Read back",
-            "tone": tone,
-            "says": says,
-        }
-    return {
-        "title": "Nothing to prove",
-        "tone": "plain",
-        (
-            "says"
-        ): "Nothing was written in this run, or it ended before its writes could be read again.",
-    }
+        return {"title": "Read back", "tone": tone, "says": says}
+    says = "Nothing was written in this run, or it ended before its writes could be read again."
+    return {"title": "Nothing to prove", "tone": "plain", "says": says}
 
 
 def _replanned(left: int, holds: int | None) -> str:
@@ -380,13 +365,12 @@ def _provenance(document: Map[str, Any]) -> Iterator[tuple[str, str]]:
     for name, label in named:
         if provenance[name]:
             yield label, str(provenance[name])
-    if provenance["generation_before"] is not None:
-        after = provenance["generation_after"]
-        yield (
-            "Ledger",
-            f"generation {provenance['generation_before']}"
-            + (f" → {after}" if after is not None else ""),
-        )
+    before, after = provenance["generation_before"], provenance["generation_after"]
+    if before is not None:
+        generation = f"generation {before}"
+        if after is not None:
+            generation += f" → {after}"
+        yield "Ledger", generation
     for side, identity in provenance["identities"].items():
         yield _SIDES[side], identity
     yield "Looked at by key", f"{provenance['looked_again']:,}"

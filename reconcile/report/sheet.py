@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Map
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -123,13 +122,15 @@ def sheet(document: Map[str, Any], path: Path) -> Path:
     """Write the workbook of `document` at `path`, whole or not at all, in bounded memory."""
     import xlsxwriter
 
-    partial, empty = path.with_name(path.name + ".partial"), path.with_name(path.name + ".empty")
+    partial = path.with_name(path.name + ".partial")
+    empty = path.with_name(path.name + ".empty")
     options = {
         "constant_memory": True,
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
     }
+    # XlsxWriter makes the frame without its rows, for which it is slow: see `reconcile.report.grid`.
     with Grid() as grid:
         with xlsxwriter.Workbook(str(empty), options) as book:
             formats = {
@@ -160,7 +161,8 @@ def _all(book: _Book, document: Map[str, Any]) -> None:
     )
     _decisions(book, document["holds"])
     _by_kind(book, document)
-    if consent := document.get("consent", {}).get("changes"):
+    consent = document.get("consent", {}).get("changes")
+    if consent:
         _table(book, "Consent", _CONSENTS, map(_consent, consent))
     heads = ("class", "entity", "in", "record", "key", "because")
     _table(book, "Left out", heads, _left_out(document))
@@ -206,9 +208,12 @@ def _write(worksheet: Worksheet, row: int, values: Sequence[object]) -> None:
             worksheet.write_number(row, column, value)
         elif value is not None and value != "":
             text = str(value)
-            text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+            if len(text) > _LONGEST:
+                text = f"{text[: _LONGEST - 1]}…"
             # XlsxWriter takes what begins with <r> for mark-up of its own, and leaves it unescaped.
-            worksheet.write_string(row, column, f" {text}" if text.startswith("<r>") else text)
+            if text.startswith("<r>"):
+                text = f" {text}"
+            worksheet.write_string(row, column, text)
 
 
 # decisions ----------------------------------------------------------------------------------------
@@ -224,8 +229,10 @@ def _decisions(book: _Book, holds: Sequence[Map[str, Any]]) -> None:
     _heads(worksheet, book.formats, HEADS)
     for row, hold in enumerate(holds[:_MOST_ROWS], start=1):
         choices = words(hold)
-        worksheet.write_blank(row, 0, None, book.formats["ask"] if choices else None)
-        worksheet.write_blank(row, 1, None, book.formats["ask"] if choices else None)
+        # Without a choice there is nothing to fill in.
+        colour = book.formats["ask"] if choices else None
+        worksheet.write_blank(row, 0, None, colour)
+        worksheet.write_blank(row, 1, None, colour)
         _write(worksheet, row, _question(hold, choices))
         for column, choice in enumerate(choices):
             hidden.write_string(row, column, choice)
@@ -251,23 +258,30 @@ def _question(hold: Map[str, Any], answers: list[str]) -> list[object]:
     shown = [values.get(side.value) for side in Side]
     if not any(side.value in values for side in Side):
         shown = [_records_of(hold, side) for side in Side]
-    before = (
-        values.get("base_app")
-        if values.get("base_app") == values.get("base_ghl")
-        else f"{values.get('base_app')} / {values.get('base_ghl')}"
-    )
+    before, before_in_ghl = values.get("base_app"), values.get("base_ghl")
+    if before != before_in_ghl:
+        before = f"{before} / {before_in_ghl}"
     return [
-        *("", "", hold["label"], hold["entity"], hold["because"], hold["field"], *shown, before),
-        *(hold["age_days"], BETWEEN.join(answers), ", ".join(choices)),
-        *(hold["hold_id"], hold["values_digest"]),
+        "",
+        "",
+        hold["label"],
+        hold["entity"],
+        hold["because"],
+        hold["field"],
+        *shown,
+        before,
+        hold["age_days"],
+        BETWEEN.join(answers),
+        ", ".join(choices),
+        hold["hold_id"],
+        hold["values_digest"],
     ]
 
 
 def _records_of(hold: Map[str, Any], side: Side) -> str:
     """The records of one side that a question is about."""
-    records = [
-        record for record in chain(hold["records"], hold["candidates"]) if record["side"] == side
-    ]
+    every = (*hold["records"], *hold["candidates"])
+    records = [record for record in every if record["side"] == side]
     return "; ".join(f"{record['label']} ({record['key']})" for record in records)
 
 
@@ -406,17 +420,14 @@ def _statement(document: Map[str, Any]) -> Iterator[list[object]]:
             yield [*head, "read", side["read"], "rows of the snapshot"]
             yield [*head, "corrected", side["corrected"], "by a look at the record"]
             for name, count in side["aside"].items():
-                yield [
-                    *head,
-                    f"less: {known[name]['label']}",
-                    -count,
-                    "no counterpart after the run",
-                ]
+                label = known[name]["label"]
+                yield [*head, f"less: {label}", -count, "no counterpart after the run"]
             for name in ("created", "met", "unread"):
                 yield [*head, f"plus: {name}", side[name], ""]
             yield [*head, "linked pairs", side["adjusted"], f"must be {entity['linked']:,}"]
             for name, count in side["classes"].items():
-                yield [*head, f"class: {known[name]['label']}", count, known[name]["meaning"]]
+                described = known[name]
+                yield [*head, f"class: {described['label']}", count, described["meaning"]]
             yield [*head, "unexplained", side["unexplained"], "must be 0"]
 
 
@@ -424,8 +435,9 @@ def _left_out(document: Map[str, Any]) -> Iterator[list[object]]:
     for record in document["passed"]["records"]:
         yield [record[name] for name in ("class", "entity", "side", "label", "key", "because")]
     counted = sum(each["count"] for each in document["passed"]["counts"])
-    if counted > (listed := len(document["passed"]["records"])):
-        yield [f"… and {counted - listed:,} more records, which passed.parquet has", *[None] * 5]
+    more = counted - len(document["passed"]["records"])
+    if more > 0:
+        yield [f"… and {more:,} more records, which passed.parquet has", *[None] * 5]
 
 
 def _interrupted(document: Map[str, Any]) -> Iterator[Sequence[object]]:
@@ -433,4 +445,5 @@ def _interrupted(document: Map[str, Any]) -> Iterator[Sequence[object]]:
     for run in document["interrupted"]:
         for entry in run["changes"]:
             what = (run["run_id"], entry["kind"].replace("_", " "))
-            yield from ((*what, *row) for row in _by_field([entry]))
+            for row in _by_field([entry]):
+                yield (*what, *row)

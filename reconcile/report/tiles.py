@@ -59,7 +59,9 @@ def _other_tile(
 
 def _chosen(document: Map[str, Any], filtered: str) -> str:
     """The filter of a figure: of a run that wrote, the records that it counts as written."""
-    return f"{filtered}&status={','.join(DONE)}" if document["applied"] else filtered
+    if document["applied"]:
+        return f"{filtered}&status={','.join(DONE)}"
+    return filtered
 
 
 def _detail(
@@ -83,7 +85,9 @@ def _writes(document: Map[str, Any]) -> str:
     """All writes, where they are more than the records: some record got several."""
     counts = shown(document)
     records = sum(counts[name] for name in COUNTED if name != "links")
-    return f"{counts['writes']:,} writes in all" if counts["writes"] > records else ""
+    if counts["writes"] > records:
+        return f"{counts['writes']:,} writes in all"
+    return ""
 
 
 def _short(document: Map[str, Any], *names: str) -> str:

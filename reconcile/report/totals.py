@@ -88,7 +88,9 @@ def mood(document: Map[str, Any], done: str) -> str:
     """
     if document["applied"]:
         return done
-    return f"to be {done}" if document["state"] == "planned" else f"would be {done}"
+    if document["state"] == "planned":
+        return f"to be {done}"
+    return f"would be {done}"
 
 
 class _Count:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from typing import Any, Literal
 
@@ -18,35 +19,38 @@ _MOST_NAMED = 5
 
 def many(count: int, word: str, plural: str | None = None) -> str:
     """A count with its noun: 1 contact, 2,000 contacts."""
-    return f"{count:,} {word if count == 1 else plural or word + 's'}"
+    noun = word if count == 1 else plural or word + "s"
+    return f"{count:,} {noun}"
+
+
+def verb(count: int, one: str, several: str) -> str:
+    """The form of a verb that goes with a count: 1 question waits, 2 questions wait."""
+    return one if count == 1 else several
 
 
 def verdict(whole: Map[str, Any]) -> dict[str, Any]:
     """`code`, `tone`, `headline` and `sentences` for a document that has its figures already."""
     code, tone, headline = _headline(whole)
-    sentences = [
-        sentence
-        for sentence in (
-            _unread(whole),
-            _not_again(whole),
-            _nowhere(whole),
-            _done(whole),
-            _interrupted(whole),
-            _consent(whole),
-            _waiting(whole, said=code == "holds"),
-            _failed(whole),
-            _values(whole),
-            _balance(whole),
-            _proof(whole),
-        )
-        if sentence
-    ]
-    reason = whole["refusal"] or whole["stopped"]
+    # What limits all that follows comes first: why it ended, what was not read.
+    sentences = (
+        whole["refusal"] or whole["stopped"],
+        _unread(whole),
+        _not_again(whole),
+        _nowhere(whole),
+        _done(whole),
+        _interrupted(whole),
+        _consent(whole),
+        _waiting(whole, said=code == "holds"),
+        _failed(whole),
+        _values(whole),
+        _balance(whole),
+        _proof(whole),
+    )
     return {
         "code": code,
         "tone": tone,
         "headline": headline,
-        "sentences": ([reason] if reason else []) + sentences,
+        "sentences": [sentence for sentence in sentences if sentence],
     }
 
 
@@ -57,59 +61,66 @@ def total(whole: Map[str, Any], *names: str) -> int:
 
 def unread(whole: Map[str, Any]) -> list[Map[str, Any]]:
     """The snapshots of a whole run that are incomplete, or of which single records are missing."""
-    snapshots = whole["provenance"]["snapshots"]
-    return [
-        each
-        for each in snapshots
-        if each["quarantined"] or (not each["complete"] and not each["partial"])
-    ]
+    parts = []
+    for each in whole["provenance"]["snapshots"]:
+        broken_off = not each["complete"] and not each["partial"]
+        if each["quarantined"] or broken_off:
+            parts.append(each)
+    return parts
 
 
 def _unread(whole: Map[str, Any]) -> str:
-    said = [
-        f"{Entity(each['entity']).plural} of {Side(each['side']).label} ({_why(each)})"
-        for each in unread(whole)
-    ]
-    return (
-        f"Not read completely: {'; '.join(said)}. Nothing was concluded from what is missing there."
-        if said
-        else ""
-    )
+    said = []
+    for each in unread(whole):
+        entity, side = Entity(each["entity"]), Side(each["side"])
+        said.append(f"{entity.plural} of {side.label} ({_why(each)})")
+    if not said:
+        return ""
+    parts = "; ".join(said)
+    return f"Not read completely: {parts}. Nothing was concluded from what is missing there."
 
 
 def _consent(whole: Map[str, Any]) -> str:
     """Who may be written to, or not, otherwise than before."""
     counts = whole.get("consent", {}).get("counts", {})
     would = "" if whole["applied"] else "would be "
-    said = [
-        f"{counts[means]:,} {would}{means}"
-        for means in ("opted out", "opted in")
-        if means in counts
-    ]
-    return f"Consent: {', '.join(said)}." if said else ""
+    turned = [means for means in ("opted out", "opted in") if means in counts]
+    said = [f"{counts[means]:,} {would}{means}" for means in turned]
+    if not said:
+        return ""
+    return f"Consent: {', '.join(said)}."
 
 
 def _why(each: Map[str, Any]) -> str:
     """Why a snapshot is not whole, and the first of the records that could not be read."""
-    named, more = each["quarantined"][:_MOST_NAMED], len(each["quarantined"]) - _MOST_NAMED
-    reasons = [each["why_incomplete"], *named, f"and {more:,} more" if more > 0 else ""]
+    reasons = [each["why_incomplete"], *each["quarantined"][:_MOST_NAMED]]
+    more = len(each["quarantined"]) - _MOST_NAMED
+    if more > 0:
+        reasons.append(f"and {more:,} more")
     return "; ".join(filter(None, reasons))
 
 
 def _nowhere(whole: Map[str, Any]) -> str:
-    named = [
-        f"{each['entity']} {each['key']} of {Side(each['side']).label}" for each in whole["nowhere"]
-    ]
-    more = f" and {len(named) - _MOST_NAMED:,} more" if len(named) > _MOST_NAMED else ""
-    return f"Named, and found nowhere: {', '.join(named[:_MOST_NAMED])}{more}." if named else ""
+    if not whole["nowhere"]:
+        return ""
+    named = []
+    for each in whole["nowhere"][:_MOST_NAMED]:
+        side = Side(each["side"])
+        named.append(f"{each['entity']} {each['key']} of {side.label}")
+    said = f"Named, and found nowhere: {', '.join(named)}"
+    more = len(whole["nowhere"]) - _MOST_NAMED
+    if more > 0:
+        said += f" and {more:,} more"
+    return f"{said}."
 
 
 def _headline(whole: Map[str, Any]) -> tuple[str, Tone, str]:
-    state, holds, failed = whole["state"], total(whole, "holds"), total(whole, "failed")
+    state = whole["state"]
     if state == "refused":
         return "refused", "bad", "Refused: nothing was written"
     if state == "failed":
         return "failed", "bad", "The run failed before it was finished"
+    # Before all that sounds like success: figures that do not add up prove nothing.
     if not whole["statement"]["clean"] or not _adds_up(whole):
         return "unbalanced", "bad", "The statement does not balance"
     if state == "stopped":
@@ -120,15 +131,13 @@ def _headline(whole: Map[str, Any]) -> tuple[str, Tone, str]:
         return "planned", "plain", _planned(totals_of(whole)["planned"]["writes"])
     if unread(whole):
         return "unread", "bad", _not_read(unread(whole))
-    return _settled(whole, holds, failed)
+    return _settled(whole)
 
 
 def _planned(writes: int) -> str:
-    return (
-        f"Planned: {many(writes, 'write')}, nothing written yet"
-        if writes
-        else "Planned: there is nothing to write"
-    )
+    if writes:
+        return f"Planned: {many(writes, 'write')}, nothing written yet"
+    return "Planned: there is nothing to write"
 
 
 def _not_read(parts: list[Map[str, Any]]) -> str:
@@ -137,35 +146,25 @@ def _not_read(parts: list[Map[str, Any]]) -> str:
     return said[0].upper() + said[1:]
 
 
-def _settled(
-    whole: Map[str, Any],
-    holds: int,
-    failed: int,
-) -> tuple[str, Tone, str]:
+def _settled(whole: Map[str, Any]) -> tuple[str, Tone, str]:
+    """The headline of a run that came to its end, the worst first."""
+    failed, holds = total(whole, "failed"), total(whole, "holds")
     if failed:
         return "failures", "bad", _not_written(whole, failed)
     if holds:
-        return (
-            "holds",
-            "ask",
-            f"{many(holds, 'question')} {'waits' if holds == 1 else 'wait'} for a decision",
-        )
-    if whole["nowhere"]:
-        return (
-            "nowhere",
-            "ask",
-            (
-                f"{many(len(whole['nowhere']), 'record')} that "
-                f"{'was' if len(whole['nowhere']) == 1 else 'were'} named cannot be found"
-            ),
-        )
+        wait = verb(holds, "waits", "wait")
+        return "holds", "ask", f"{many(holds, 'question')} {wait} for a decision"
+    nowhere = len(whole["nowhere"])
+    if nowhere:
+        were = verb(nowhere, "was", "were")
+        return "nowhere", "ask", f"{many(nowhere, 'record')} that {were} named cannot be found"
     since = _since(whole)
-    if total(whole, "left"):
-        but = many(total(whole, "left"), "record")
-        return "left", "ask", f"Both sides agree, but for {but}{since}"
-    if apart(whole):
-        but = many(sum(apart(whole).values()), "value")
-        return "apart", "ask", f"Both sides agree, but for {but}{since}"
+    left = total(whole, "left")
+    if left:
+        return "left", "ask", f"Both sides agree, but for {many(left, 'record')}{since}"
+    differing = sum(apart(whole).values())
+    if differing:
+        return "apart", "ask", f"Both sides agree, but for {many(differing, 'value')}{since}"
     where = " in what this run was about" if _partial(whole) else ""
     return "agreed", "good", f"Both sides agree{where}{since}"
 
@@ -177,12 +176,14 @@ def brought(whole: Map[str, Any]) -> list[Map[str, Any]]:
 
 def _since(whole: Map[str, Any]) -> str:
     """Since when what this run did not read was not read: of that it agrees as of then alone."""
-    said = [
-        f"{Entity(each['entity']).counted(each['not_read'])} of {Side(each['side']).label} "
-        f"as of {_time(each['as_of'])}"
-        for each in brought(whole)
-    ]
-    return f"; {_listed(said)}" if said else ""
+    said = []
+    for each in brought(whole):
+        counted = Entity(each["entity"]).counted(each["not_read"])
+        side = Side(each["side"])
+        said.append(f"{counted} of {side.label} as of {_time(each['as_of'])}")
+    if not said:
+        return ""
+    return f"; {_listed(said)}"
 
 
 def _not_again(whole: Map[str, Any]) -> str:
@@ -202,13 +203,9 @@ def _time(at: str) -> str:
 
 
 def _not_written(whole: Map[str, Any], failed: int) -> str:
-    statuses = {
-        entry["status"]
-        for entry in whole["changes"]
-        if entry["status"] in ("rejected", "in_doubt", "skipped")
-    }
-    if statuses == {"skipped"}:
-        return f"{many(failed, 'write')} {'was' if failed == 1 else 'were'} not made"
+    statuses = {entry["status"] for entry in whole["changes"]}
+    if statuses & {"rejected", "in_doubt", "skipped"} == {"skipped"}:
+        return f"{many(failed, 'write')} {verb(failed, 'was', 'were')} not made"
     return f"{many(failed, 'write')} failed"
 
 
@@ -219,64 +216,71 @@ def _partial(whole: Map[str, Any]) -> bool:
 
 
 def _adds_up(whole: Map[str, Any]) -> bool:
-    return all(
-        identity["holds"]
-        for entity in whole["values"]["entities"]
-        for identity in entity["identities"]
-    )
+    entities = whole["values"]["entities"]
+    return all(identity["holds"] for entity in entities for identity in entity["identities"])
 
 
 def apart(whole: Map[str, Any]) -> dict[str, int]:
     """How many values are in each class that is no agreement, over all entities."""
+    counted = _counted_values(whole)
+    return {name: count for name, count in counted.items() if name not in AGREED}
+
+
+def _counted_values(whole: Map[str, Any]) -> dict[str, int]:
+    """How many values are in each class, over all entities."""
     counted: dict[str, int] = {}
     for entity in whole["values"]["entities"]:
         for name, count in entity["classes"].items():
-            if name not in AGREED:
-                counted[name] = counted.get(name, 0) + count
+            counted[name] = counted.get(name, 0) + count
     return counted
 
 
 def _values(whole: Map[str, Any]) -> str:
     """Every value by its class, where the run came to one."""
-    counted: dict[str, int] = {}
-    for entity in whole["values"]["entities"]:
-        for name, count in entity["classes"].items():
-            counted[name] = counted.get(name, 0) + count
+    counted = _counted_values(whole)
     if not counted:
         return ""
-    parts = [
-        f"{counted[each['name']]:,} {each['label'].lower()}"
-        for each in reversed(whole["values"]["classes"])
-        if counted.get(each["name"])
-    ]
+    parts = []
+    for each in reversed(whole["values"]["classes"]):
+        count = counted.get(each["name"])
+        if count:
+            parts.append(f"{count:,} {each['label'].lower()}")
     return f"Of {many(sum(counted.values()), 'value')}: {', '.join(parts)}."
 
 
 def _done(whole: Map[str, Any]) -> str:
-    parts = []
-    for name, verb in (("creates", "created"), ("updates", "updated"), ("deletes", "deleted")):
-        counts = [
-            (entity, figures[name])
-            for entity, figures in whole["entities"].items()
-            if figures[name] and entity != "tag"
-        ]
-        if counts:
-            parts.append(
-                _listed([Entity(entity).counted(count) for entity, count in counts]) + f" {verb}"
-            )
-            beside = _along(whole) if name == "deletes" else ""
-            parts[-1] += f", with {beside}" if beside else ""
-    tags = whole["entities"].get("tag", {})
+    parts = list(_done_parts(whole))
+    if not parts:
+        return _nothing_done(whole)
+    would = "" if whole["applied"] else "Would be done: "
+    return f"{would}{'; '.join(parts)}."
+
+
+def _done_parts(whole: Map[str, Any]) -> Iterator[str]:
+    """What was done with records, and with contacts' tags."""
+    figures = whole["entities"]
+    for name, done in (("creates", "created"), ("updates", "updated"), ("deletes", "deleted")):
+        counts = {entity: row[name] for entity, row in figures.items() if entity != "tag"}
+        nouns = [Entity(entity).counted(count) for entity, count in counts.items() if count]
+        if not nouns:
+            continue
+        part = f"{_listed(nouns)} {done}"
+        if name == "deletes":
+            beside = _along(whole)
+            part += f", with {beside}" if beside else ""
+        yield part
+    tags = figures.get("tag", {})
     for name, words in (("creates", "tags added to"), ("deletes", "tags removed from")):
         if tags.get(name):
-            parts.append(f"{words} {Entity.TAG.record.counted(tags[name])}")
-    if not parts:
-        if whole["state"] in ("failed", "stopped") and not whole["applied"]:
-            return "It came to no plan: nothing was written to either side."
-        return "Nothing had to be changed." if whole["applied"] else ""
-    would = "" if whole["applied"] else "Would be done: "
-    text = "; ".join(parts) + "."
-    return would + text
+            yield f"{words} {Entity.TAG.record.counted(tags[name])}"
+
+
+def _nothing_done(whole: Map[str, Any]) -> str:
+    if whole["applied"]:
+        return "Nothing had to be changed."
+    if whole["state"] in ("failed", "stopped"):
+        return "It came to no plan: nothing was written to either side."
+    return ""
 
 
 def _along(whole: Map[str, Any]) -> str:
@@ -287,40 +291,44 @@ def _along(whole: Map[str, Any]) -> str:
 
 def _interrupted(whole: Map[str, Any]) -> str:
     """What this run settled of runs that were killed: no report of their own told it."""
-    parts = [
-        f"{many(len(each['changes']), 'write')} of run {each['run_id']}"
-        for each in whole["interrupted"]
-    ]
-    return f"Settled for what was interrupted: {_listed(parts)}." if parts else ""
+    parts = []
+    for each in whole["interrupted"]:
+        writes = many(len(each["changes"]), "write")
+        parts.append(f"{writes} of run {each['run_id']}")
+    if not parts:
+        return ""
+    return f"Settled for what was interrupted: {_listed(parts)}."
 
 
 def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+    if len(parts) == 1:
+        return parts[0]
+    return ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
-def _waiting(
-    whole: Map[str, Any],
-    *,
-    said: bool,
-) -> str:
+def _waiting(whole: Map[str, Any], *, said: bool) -> str:
     """How many questions wait, unless the headline said so, and since when."""
     holds = whole["holds"]
     if not holds:
         return ""
-    oldest = max(hold["age_days"] for hold in holds)
-    waits = "waits" if len(holds) == 1 else "wait"
-    sentences = [] if said else [f"{many(len(holds), 'question')} {waits} for a decision."]
+    count = len(holds)
+    sentences = []
+    if not said:
+        wait = verb(count, "waits", "wait")
+        sentences.append(f"{many(count, 'question')} {wait} for a decision.")
     # Review counts them apart: nobody can answer what has to be put right where it stands.
     at_source = sum(not hold["options"] for hold in holds)
     if at_source:
         sentences.append(f"{at_source:,} of the questions can only be corrected at the source.")
+    oldest = max(hold["age_days"] for hold in holds)
     if oldest:
         sentences.append(f"The oldest has waited {many(oldest, 'day')}.")
-    questions = "it" if len(holds) == 1 else "them"
+    questions = "it" if count == 1 else "them"
     if said:
         # Between it and the headline stands what was done.
-        questions = "the question" if len(holds) == 1 else "the questions"
-    return " ".join([*sentences, f"Nothing else is held up by {questions}."])
+        questions = "the question" if count == 1 else "the questions"
+    sentences.append(f"Nothing else is held up by {questions}.")
+    return " ".join(sentences)
 
 
 def _failed(whole: Map[str, Any]) -> str:
@@ -352,14 +360,12 @@ def _proof(whole: Map[str, Any]) -> str:
     proof = whole["certificate"]
     if proof["mode"] == "replanned":
         left = proof["residual_operations"]
-        return (
-            "Checked afterwards: "
-            f"{'nothing left to sync' if not left else many(left, 'operation') + ' left'}."
-        )
+        if left:
+            return f"Checked afterwards: {many(left, 'operation')} left."
+        return "Checked afterwards: nothing left to sync."
     if proof["mode"] == "read_back":
         wrong = len(proof["residuals"])
-        return (
-            "Every write was read back; "
-            f"{'all are as written' if not wrong else many(wrong, 'record') + ' differ'}."
-        )
+        if wrong:
+            return f"Every write was read back; {many(wrong, 'record')} differ."
+        return "Every write was read back; all are as written."
     return ""

@@ -15,14 +15,14 @@ from typing import Any, Self
 
 from reconcile.errors import StateError
 from reconcile.ledger.journal import Journal
-from reconcile.model import Cell, Entity, Side, Snapshot
+from reconcile.model import Cell, Entity, Outcome, Side, Snapshot
 from reconcile.stage.confinement import confined
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
 from reconcile.values.codec import declared
 from reconcile.values.codecs import Codec
 from reconcile.values.jsonl import line, outcome_json, snapshot_from, snapshot_json
-from reconcile.values.mapping import EntityMap, Mapping
+from reconcile.values.mapping import EntityMap, Field, Mapping
 
 MANIFEST = "archive.json"
 """What the columns of the Parquet files mean: native names, fields and snapshots."""
@@ -51,11 +51,21 @@ _OUTCOME = (
 
 def load_outcomes(stage: Stage, journal: Journal) -> None:
     """Create `outcome` in the stage from the journal, beside `planned`."""
-    rows = (
-        [(o.op_id, o.status.value, o.key, o.code, o.detail, o.trace_id, outcome_json(o))]
-        for o in journal.outcomes()
+    batches = ([_outcome_row(outcome)] for outcome in journal.outcomes())
+    stage.fill("outcome", _OUTCOME, batches)
+
+
+def _outcome_row(outcome: Outcome) -> tuple[object, ...]:
+    """A row of `outcome`: what queries ask for as columns, and all of it as JSON."""
+    return (
+        outcome.op_id,
+        outcome.status.value,
+        outcome.key,
+        outcome.code,
+        outcome.detail,
+        outcome.trace_id,
+        outcome_json(outcome),
     )
-    stage.fill("outcome", _OUTCOME, rows)
 
 
 def store(
@@ -74,34 +84,28 @@ def store(
     `TOLD`: they complete a mapping without asking the location again.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tables = [
-        f"{kind}_{mapped.entity}_{side}"
-        for mapped in mapping.entities
-        for side in Side
-        for kind in ("raw", "cover", "proven")
-    ]
-    tables += [
-        f"{kind}_kept_{mapped.entity}_{side}"
-        for mapped in mapping.entities
-        for side in Side
-        for kind in ("raw", "cover")
-    ]
-    tables += [
-        f"{kind}_{mapped.entity}"
-        for mapped in mapping.entities
-        for kind in ("base", "basecell", "judged", "difference")
-    ]
-    tables += ["planned", "hold", "outcome", "passed", "decision", "grave", "swing"]
-    tables += ["in_question", "edited_back", "parted", "never_blank", "looked"]
     there = {str(name) for (name,) in stage.rows("SELECT table_name FROM duckdb_tables()")}
     written = []
-    for table in tables:
+    for table in _archived(mapping):
         if table in there:
             path = folder / f"{table}.parquet"
             stage.run(f"COPY {table} TO {literal(str(path))} {_FORMAT}")
             written.append(path)
     _describe(stage, mapping, folder, location or {})
     return written
+
+
+def _archived(mapping: Mapping) -> Iterator[str]:
+    """The tables that are archived, where a run has made them."""
+    for mapped in mapping.entities:
+        for side in Side:
+            of_side = f"{mapped.entity}_{side}"
+            yield from (f"raw_{of_side}", f"cover_{of_side}", f"proven_{of_side}")
+            yield from (f"raw_kept_{of_side}", f"cover_kept_{of_side}")
+        for kind in ("base", "basecell", "judged", "difference"):
+            yield f"{kind}_{mapped.entity}"
+    yield from ("planned", "hold", "outcome", "passed", "decision", "grave", "swing")
+    yield from ("in_question", "edited_back", "parted", "never_blank", "looked")
 
 
 def _describe(stage: Stage, mapping: Mapping, folder: Path, location: Map[str, Any]) -> None:
@@ -116,6 +120,7 @@ def _describe(stage: Stage, mapping: Mapping, folder: Path, location: Map[str, A
         "snapshots": snapshots,
     }
     partial.write_text(line(described), encoding="utf-8")
+    # The manifest says that the archive is whole: it appears last, and at once.
     partial.replace(folder / MANIFEST)
 
 
@@ -126,16 +131,17 @@ def _columns(mapped: EntityMap) -> dict[str, Any]:
     """
     return {
         "natives": {side.value: list(mapped.native(side)) for side in Side},
-        "fields": [
-            {
-                "name": f.name,
-                "app": list(f.app),
-                "ghl": list(f.ghl),
-                "codec": codec_name(f.codec),
-                "formula": f.formula and f.formula.text,
-            }
-            for f in mapped.fields
-        ],
+        "fields": [_field(each) for each in mapped.fields],
+    }
+
+
+def _field(field: Field) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "app": list(field.app),
+        "ghl": list(field.ghl),
+        "codec": codec_name(field.codec),
+        "formula": field.formula and field.formula.text,
     }
 
 
@@ -181,23 +187,17 @@ class Archived:
 
     def __init__(self, folder: Path, *, mapping: Mapping | None = None) -> None:
         self.folder = folder
-        staged = (
-            not (folder / MANIFEST).exists()
-            and mapping is not None
-            and (folder / "stage.duckdb").exists()
-        )
+        stage = folder / "stage.duckdb"
         self.manifest: dict[str, Any]
-        if staged and mapping is not None:
-            self.manifest = {
-                "entities": {m.entity.value: _columns(m) for m in mapping.entities},
-                "snapshots": [],
-            }
+        if mapping is not None and not (folder / MANIFEST).exists() and stage.exists():
+            entities = {mapped.entity.value: _columns(mapped) for mapped in mapping.entities}
+            self.manifest = {"entities": entities, "snapshots": []}
+            self._staged = True
+            self.sql = confined(stage, folders=[folder], read_only=True)
         else:
             self.manifest = _manifest(folder)
-        self.sql = confined(
-            folder / "stage.duckdb" if staged else None, folders=[folder], read_only=staged
-        )
-        self._staged = staged
+            self._staged = False
+            self.sql = confined(None, folders=[folder])
 
     def __enter__(self) -> Self:
         return self
@@ -212,25 +212,32 @@ class Archived:
 
     def snapshot(self, entity: Entity, side: Side) -> Snapshot | None:
         """What the run read of an entity on a side."""
-        snapshots = (snapshot_from(each) for each in self.manifest["snapshots"])
-        return next(
-            (each for each in snapshots if (each.entity, each.side) == (entity, side)), None
-        )
+        for members in self.manifest["snapshots"]:
+            snapshot = snapshot_from(members)
+            if (snapshot.entity, snapshot.side) == (entity, side):
+                return snapshot
+        return None
 
     def has(self, table: str) -> bool:
         """Whether the run kept that table."""
         if self._staged:
-            named = "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?"
-            return bool(self.sql.execute(named, [table]).fetchall()[0][0])
+            return self._some("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", table)
         return (self.folder / f"{table}.parquet").exists()
 
     def relation(self, table: str) -> str:
         """SQL for one of the run's tables."""
-        return (
-            table
-            if self._staged
-            else f"read_parquet({literal(str(self.folder / f'{table}.parquet'))})"
-        )
+        if self._staged:
+            return table
+        path = self.folder / f"{table}.parquet"
+        return f"read_parquet({literal(str(path))})"
+
+    def optional(self, table: str) -> str | None:
+        """The same, where the run kept that table; None where not."""
+        return self.relation(table) if self.has(table) else None
+
+    def _some(self, query: str, value: str) -> bool:
+        """Whether a query gives a row."""
+        return self.sql.execute(query, [value]).fetchone() is not None
 
     def records(
         self, entity: Entity, side: Side, *, column: str, equals: str, prefix: str = ""
@@ -259,8 +266,10 @@ class Archived:
         table = f"raw_{entity}_{side}"
         if entity.value not in self.manifest["entities"] or not self.has(table):
             return []
-        count = len(self.manifest["entities"][entity.value]["natives"][side.value])
-        columns = [f"r{at}" for at in range(count)] if anywhere else []
+        columns: list[str] = []
+        if anywhere:
+            natives = self.manifest["entities"][entity.value]["natives"][side.value]
+            columns = [f"r{at}" for at in range(len(natives))]
         holds = "".join(f" OR lower(trim({column})) = lower(?)" for column in columns)
         query = f"SELECT key FROM {self.relation(table)} WHERE key = ?{holds} ORDER BY key"
         rows = self.sql.execute(query, [name] * (1 + len(columns))).fetchall()
@@ -271,8 +280,7 @@ class Archived:
         table = f"raw_{entity}_{side}"
         if not self.has(table):
             return False
-        query = f"SELECT count(*) FROM {self.relation(table)} WHERE key = ? AND deleted"
-        return bool(self.sql.execute(query, [key]).fetchall()[0][0])
+        return self._some(f"SELECT 1 FROM {self.relation(table)} WHERE key = ? AND deleted", key)
 
     def linked(self, entity: Entity, side: Side) -> Iterator[tuple[str | None, Kept]]:
         """Everything that the snapshot had, each with its link as it was when the run began.
@@ -286,10 +294,11 @@ class Archived:
         names = "".join(f", r.r{at}" for at in range(len(natives)))
         query = (
             f"SELECT b.link_id, r.key, r.parent, r.modified_at{names} "
-            f"FROM {self.relation(table)} AS r"
+            f"FROM {self.relation(table)} AS r "
+            f"LEFT JOIN {self.relation(f'base_{entity}')} AS b ON b.{side}_key = r.key "
+            "WHERE NOT r.deleted ORDER BY r.key"
         )
-        query += f" LEFT JOIN {self.relation(f'base_{entity}')} AS b ON b.{side}_key = r.key"
-        cursor = self.sql.execute(f"{query} WHERE NOT r.deleted ORDER BY r.key")
+        cursor = self.sql.execute(query)
         while rows := cursor.fetchmany(_BATCH):
             for link_id, key, parent, modified, *values in rows:
                 raw = dict(zip(natives, values, strict=True))
@@ -300,16 +309,14 @@ class Archived:
 
         It was whole, or that contact was looked at.
         """
-        table, snapshot = f"cover_{prefix}{entity}_{side}", self.snapshot(entity, side)
-        if not prefix and snapshot is not None and snapshot.complete and not snapshot.partial:
+        snapshot = self.snapshot(entity, side)
+        whole = snapshot is not None and snapshot.complete and not snapshot.partial
+        if whole and not prefix:
             return True
+        table = f"cover_{prefix}{entity}_{side}"
         if not self.has(table):
             return False
-        return bool(
-            self.sql.execute(
-                f"SELECT count(*) FROM {self.relation(table)} WHERE key = ?", [parent]
-            ).fetchall()[0][0]
-        )
+        return self._some(f"SELECT 1 FROM {self.relation(table)} WHERE key = ?", parent)
 
     def link_of(self, entity: Entity, side: Side, key: str) -> tuple[str, str] | None:
         """(link_id, key on the other side) of a record that was linked when the run began."""
@@ -317,28 +324,35 @@ class Archived:
         if not self.has(table):
             return None
         query = f"SELECT link_id, {side.other}_key FROM {self.relation(table)} WHERE {side}_key = ?"
-        rows = self.sql.execute(query, [key]).fetchall()
-        return (str(rows[0][0]), str(rows[0][1])) if rows else None
+        row = self.sql.execute(query, [key]).fetchone()
+        if row is None:
+            return None
+        link_id, other_key = row
+        return str(link_id), str(other_key)
 
     def buried(
         self, mapping: Mapping, side: Side, entity: Entity, contact: str
     ) -> list[Buried] | None:
         """The tasks or notes that a contact had; None where the run did not read them."""
-        covering = [
-            prefix for prefix in ("", "kept_") if self.covers(entity, side, contact, prefix=prefix)
-        ]
-        if not covering:
+        # As the snapshot had them; else as they were read beside it, before the deletion.
+        if self.covers(entity, side, contact):
+            prefix = ""
+        elif self.covers(entity, side, contact, prefix="kept_"):
+            prefix = "kept_"
+        else:
             return None
         children = []
-        for one in self.records(entity, side, column="parent", equals=contact, prefix=covering[0]):
+        for one in self.records(entity, side, column="parent", equals=contact, prefix=prefix):
+            cells = one.cells(mapping[entity], side)
             link_id, other = self.link_of(entity, side, one.key) or (None, None)
-            children.append(Buried(one.key, one.cells(mapping[entity], side), link_id, other))
+            children.append(Buried(one.key, cells, link_id, other))
         return children
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        text = (folder / MANIFEST).read_text(encoding="utf-8")
+        manifest: dict[str, Any] = json.loads(text)
     except (OSError, ValueError) as error:
         raise StateError(
             f"run {folder.name} left no archive",

@@ -51,11 +51,12 @@ class Tables:
         for side in Side:
             table = f"raw_{OWNER}_{side}"
             columns = [name for name in self._columns(table) if re.fullmatch(r"r\d+", name)]
+            if not columns:
+                continue
             holds = " OR ".join(f"lower({name}) = lower(?)" for name in columns)
-            if columns:
-                query = f"SELECT key FROM {self._from(table)} WHERE {holds}"
-                rows = self.sql.execute(query, [email] * len(columns)).fetchall()
-                contacts |= {(OWNER.value, side.value, str(key)) for (key,) in rows}
+            query = f"SELECT key FROM {self._from(table)} WHERE {holds}"
+            rows = self.sql.execute(query, [email] * len(columns)).fetchall()
+            contacts |= {(OWNER.value, side.value, str(key)) for (key,) in rows}
         return contacts
 
     def has(self, key: Key) -> bool:
@@ -64,19 +65,20 @@ class Tables:
         table = f"raw_{entity}_{side}"
         if not self._columns(table):
             return False
-        query = f"SELECT count(*) FROM {self._from(table)} WHERE key = ?"
-        (many,) = self.sql.execute(query, [name]).fetchall()[0]
-        return bool(many)
+        query = f"SELECT 1 FROM {self._from(table)} WHERE key = ? LIMIT 1"
+        return bool(self.sql.execute(query, [name]).fetchall())
 
     def linked(self, person: Person) -> set[tuple[str, str, str]]:
         """(link_id, app key, GHL key) of contacts linked under a key or link of theirs."""
         table = f"base_{OWNER}"
         if not self._columns(table):
             return set()
-        query = f"SELECT link_id, app_key, ghl_key FROM {self._from(table)} WHERE "
-        ends = (f"{side}_key IN {_in(person.own(OWNER.value, side))}" for side in ("app", "ghl"))
-        which = " OR ".join([f"link_id IN {_in(person.links)}", *ends])
-        rows = self.sql.execute(query + which).fetchall()
+        tests = [f"link_id IN {_in(person.links)}"]
+        for side in Side:
+            own = _in(person.own(OWNER.value, side.value))
+            tests.append(f"{side}_key IN {own}")
+        query = f"SELECT link_id, app_key, ghl_key FROM {self._from(table)} "
+        rows = self.sql.execute(f"{query} WHERE {' OR '.join(tests)}").fetchall()
         return {(str(link_id), str(app), str(ghl)) for link_id, app, ghl in rows}
 
     def gather(self, person: Person) -> None:
@@ -86,8 +88,11 @@ class Tables:
                 self._children(person, child, side)
             table = f"base_{child}"
             if self._columns(table):
-                query = f"SELECT link_id, app_key, ghl_key FROM {self._from(table)} WHERE "
-                query += f"parent IN {_in(person.links)} OR link_id IN {_in(person.links)}"
+                links = _in(person.links)
+                query = (
+                    f"SELECT link_id, app_key, ghl_key FROM {self._from(table)} "
+                    f"WHERE parent IN {links} OR link_id IN {links}"
+                )
                 for link_id, app, ghl in self.sql.execute(query).fetchall():
                     person.links.add(link_id)
                     person.keys |= {(child.value, "app", app), (child.value, "ghl", ghl)}
@@ -149,22 +154,24 @@ class Tables:
             which = self._gone(path.stem, columns, person)
             otherwise = self._otherwise(path.stem, columns, person)
             source = self._from(path.stem)
-            count = (
-                f"SELECT count(*) FILTER ({which}), count(*) FILTER (NOT coalesce({which}, false)"
-            )
-            count += f" AND ({_differs(otherwise)})) FROM {source}"
-            rows, changed = self.sql.execute(count).fetchall()[0]
+            # Where a key is NULL, whether the row is theirs is, too: then it stays.
+            told_otherwise = f"NOT coalesce({which}, false) AND ({_differs(otherwise)})"
+            count = f"SELECT count(*) FILTER ({which}), count(*) FILTER ({told_otherwise})"
+            rows, changed = self.sql.execute(f"{count} FROM {source}").fetchall()[0]
             if not rows and not changed:
                 continue
             files.append(path.name)
-            gone, rewritten = gone + int(rows), rewritten + int(changed)
+            gone += int(rows)
+            rewritten += int(changed)
             if really:
                 self._write(path, source, which, otherwise)
         return Cut(tuple(files), gone, rewritten)
 
     def _write(self, path: Path, source: str, which: str, otherwise: Mapping[str, str]) -> None:
         put = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in otherwise.items())
-        shown = f"* REPLACE ({put})" if put else "*"
+        shown = "*"
+        if put:
+            shown += f" REPLACE ({put})"
         partial = path.with_name(f"{path.name}.partial")
         rest = f"SELECT {shown} FROM {source} WHERE NOT coalesce({which}, false)"
         kind = "(FORMAT parquet, COMPRESSION zstd)"
@@ -178,7 +185,8 @@ class Tables:
         return [str(row[0]) for row in rows]
 
     def _from(self, table: str) -> str:
-        return f"read_parquet({literal(str(self.folder / f'{table}.parquet'))})"
+        path = self.folder / f"{table}.parquet"
+        return f"read_parquet({literal(str(path))})"
 
     def _gone(self, table: str, columns: Iterable[str], person: Person) -> str:
         """SQL for whether a row of a table is theirs."""
@@ -190,7 +198,9 @@ class Tables:
             own = _in(person.own(entity, side))
             if kind == "cover" and Entity(entity).parent:
                 return f"key IN {owners}"
-            return f"key IN {own} OR parent IN {owners}" if "parent" in there else f"key IN {own}"
+            if "parent" in there:
+                return f"key IN {own} OR parent IN {owners}"
+            return f"key IN {own}"
         named = {
             "link_id": person.links,
             "parent": person.links,
@@ -200,9 +210,10 @@ class Tables:
         }
         tests = [f"{name} IN {_in(ids)}" for name, ids in named.items() if name in there]
         of_entity = _OF_ENTITY.fullmatch(table)
-        if of_entity or "entity" in there:
-            entity = literal(of_entity[1]) if of_entity else "entity"
-            tests += _by_key(entity, there, person)
+        if of_entity:
+            tests += _by_key(literal(of_entity[1]), there, person)
+        elif "entity" in there:
+            tests += _by_key("entity", there, person)
         return " OR ".join(tests) or "false"
 
     def _otherwise(self, table: str, columns: Iterable[str], person: Person) -> dict[str, str]:
@@ -227,22 +238,20 @@ class Tables:
 def _by_key(entity: str, there: set[str], person: Person) -> list[str]:
     """SQL tests of a row's keys, where a column or the table's name says of what kind it is."""
     tests = []
-    kinds = {kind.value for kind in RECORDS}
-    for kind in sorted(kinds):
+    for kind in sorted(kind.value for kind in RECORDS):
+        # What is written of tags stands under a kind of its own, with the contact's keys.
         of = (kind, Entity.TAG.value) if Entity.TAG.record.value == kind else (kind,)
         here = f"{entity} IN {_in(of)}"
         for side in Side:
             own = _in(person.own(kind, side.value))
             if f"{side}_key" in there:
                 tests.append(f"({here} AND {side}_key IN {own})")
-            if "side" in there:
-                across = f"{here} AND side = '{side.other}' AND source_key IN {own}"
-                tests += [f"({across})"] if "source_key" in there else []
-                tests += [
-                    f"({here} AND side = '{side}' AND {name} IN {own})"
-                    for name in ("key", "subject")
-                    if name in there
-                ]
+            if "side" not in there:
+                continue
+            if "source_key" in there:
+                tests.append(f"({here} AND side = '{side.other}' AND source_key IN {own})")
+            own_columns = [name for name in ("key", "subject") if name in there]
+            tests += [f"({here} AND side = '{side}' AND {name} IN {own})" for name in own_columns]
     return tests
 
 
@@ -268,8 +277,8 @@ def _wordless(column: str, person: Person) -> str:
 
 
 def _differs(otherwise: Mapping[str, str]) -> str:
-    tests = (
-        f"({expression})::VARCHAR IS DISTINCT FROM {quoted(name)}::VARCHAR"
-        for name, expression in otherwise.items()
-    )
+    """SQL for whether a row would be told otherwise than it is."""
+    tests = []
+    for name, expression in otherwise.items():
+        tests.append(f"({expression})::VARCHAR IS DISTINCT FROM {quoted(name)}::VARCHAR")
     return " OR ".join(tests) or "false"

@@ -13,4 +13,6 @@ def quoted(name: str) -> str:
 
 def literal(text: str | None) -> str:
     """An SQL string literal, or NULL."""
-    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
+    if text is None:
+        return "NULL"
+    return "'" + text.replace("'", "''") + "'"

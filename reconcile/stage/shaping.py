@@ -99,7 +99,9 @@ def _first_of(choices: Sequence[JsonPath], tops: dict[str, str]) -> str:
     values = [_value(path, tops) for path in choices]
     if not values:
         return "NULL::VARCHAR"
-    return values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
+    if len(values) == 1:
+        return values[0]
+    return f"coalesce({', '.join(values)})"
 
 
 def _value(path: JsonPath, tops: dict[str, str]) -> str:
@@ -108,7 +110,9 @@ def _value(path: JsonPath, tops: dict[str, str]) -> str:
         return f"CASE WHEN {value} = {literal(path[-1].equals)} THEN {value} END"
     top = str(path[0])
     if len(path) == 1:
-        return quoted(top) if tops[top] == "VARCHAR" else f"json_extract_string({quoted(top)}, '$')"
+        if tops[top] == "VARCHAR":
+            return quoted(top)
+        return f"json_extract_string({quoted(top)}, '$')"
     match path:
         case (_, Item(where, equals), str(member)):
             at = f"list_position({_named(top, where)}, {literal(equals)})"
@@ -117,11 +121,9 @@ def _value(path: JsonPath, tops: dict[str, str]) -> str:
     for step in path[1:-1]:
         value = _inside(value, step)
     last = path[-1]
-    return (
-        f"json_extract_string({value}, {literal(_pointer(last))})"
-        if isinstance(last, str)
-        else f"({_inside(value, last)} ->> '$')"
-    )
+    if isinstance(last, str):
+        return f"json_extract_string({value}, {literal(_pointer(last))})"
+    return f"({_inside(value, last)} ->> '$')"
 
 
 def _inside(value: str, step: str | Item | Only) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +18,6 @@ from typing import Self
 import duckdb
 import msgspec
 
-from reconcile.errors import ConnectorError, Malformed
 from reconcile.model import Entity, Side, Snapshot
 from reconcile.ports import Page, Proof, Record, Shape
 from reconcile.stage.blurring import blurs
@@ -29,7 +27,7 @@ from reconcile.stage.optimizer import dispensable
 from reconcile.stage.parsing import parsed, single
 from reconcile.stage.quoting import literal, quoted
 from reconcile.stage.shaping import digest, raw_rows
-from reconcile.stage.spooled import Bounds, Spooled
+from reconcile.stage.spooled import Bounds, Spooled, spool
 from reconcile.values.codecs import raw_text
 from reconcile.values.jsonl import snapshot_from, snapshot_json
 from reconcile.values.mapping import EntityMap
@@ -39,7 +37,7 @@ log = logging.getLogger("reconcile.stage.stage")
 _ENCODER = msgspec.json.Encoder()
 _BATCH = 1_000
 _USUAL_LINE = 256 * 1024  # bytes
-_LOOKED_AT = 50  # pages between two looks at the disk
+
 _AT_ONCE = 2  # steps; each more holds memory of its own
 _FEW = 5_000  # rows of all snapshots together
 _AT_HAND = 100  # rows that need no file to come in
@@ -279,12 +277,11 @@ class Stage:
 
     def let_go(self) -> None:
         """Give back the memory of the file's pages, once they are not looked through again."""
-        (memory,) = self.one(
+        memory = self.count(
             "SELECT sum(memory_usage_bytes) FILTER (tag <> 'BASE_TABLE') FROM duckdb_memory()"
         )
-        self.sql.execute(
-            f"SET memory_limit = '{int(str(memory)) + _ROOM}B'"
-        )  # more than this has to go
+        # DuckDB gives pages back only to keep a limit: what is above this one has to go.
+        self.sql.execute(f"SET memory_limit = '{memory + _ROOM}B'")
         self.sql.execute(f"SET memory_limit = {literal(self.memory_limit)}")
 
     def drop(self, *tables: str) -> None:
@@ -299,23 +296,22 @@ class Stage:
         batches: Iterable[Sequence[Sequence[object]]],
     ) -> None:
         """Create `table` from batches of rows, through JSON lines, which are the fast way in."""
-        rows = (row for batch in batches for row in batch)
+        rows = chain.from_iterable(batches)
         first = list(islice(rows, _AT_HAND))
         if not first:
-            self.run(
-                f"CREATE OR REPLACE TABLE {table} "
-                f"({', '.join(f'{quoted(name)} {kind}' for name, kind in columns)})"
-            )
+            declared = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns)
+            self.run(f"CREATE OR REPLACE TABLE {table} ({declared})")
             return
-        typed = ", ".join(
-            f"json[{at}]::{kind} AS {quoted(name)}"
-            for at, (name, kind) in enumerate(columns, start=1)
-        )
-        text = _ENCODER.encode(first).decode() if len(first) < _AT_HAND else ""
-        if 0 < len(text) < _USUAL_LINE:
-            lines = """(SELECT unnest(from_json(?, '[["VARCHAR"]]')) AS json)"""
-            self.rows(f"CREATE OR REPLACE TABLE {table} AS SELECT {typed} FROM {lines}", text)
-            return
+        places = enumerate(columns, start=1)
+        cells = [f"json[{at}]::{kind} AS {quoted(name)}" for at, (name, kind) in places]
+        typed = ", ".join(cells)
+        # Few rows come in as a parameter: a file would take longer than all else.
+        if len(first) < _AT_HAND:
+            text = _ENCODER.encode(first).decode()
+            if len(text) < _USUAL_LINE:
+                lines = """(SELECT unnest(from_json(?, '[["VARCHAR"]]')) AS json)"""
+                self.rows(f"CREATE OR REPLACE TABLE {table} AS SELECT {typed} FROM {lines}", text)
+                return
         self.read_lines(table, chain(first, rows), {"json": "VARCHAR[]"}, typed, "records = false")
 
     def read_lines(
@@ -327,24 +323,27 @@ class Stage:
         *settings: str,
     ) -> None:
         """Create `table` as what is `selected` from JSON lines. Members have these SQL types."""
-        spool = self.folder / f"{table}.ndjson"
-        rest, longest = iter(lines), 0
-        with spool.open("wb") as out:
+        path = self.folder / f"{table}.ndjson"
+        rest = iter(lines)
+        longest = _USUAL_LINE
+        with path.open("wb") as out:
             while batch := list(islice(rest, _BATCH)):
                 encoded = _ENCODER.encode_lines(batch)
                 longest = max(longest, *map(len, encoded.split(b"\n")))
                 out.write(encoded)
-        listed = ", ".join(f"{name}: {literal(kind)}" for name, kind in types.items())
-        # DuckDB sets aside a multiple of the longest line that it may meet, for each thread: 16 MB
-        # by default.
-        size = f"maximum_object_size = {max(longest, _USUAL_LINE)}"
-        how = ", ".join(
-            [f"columns = {{{listed}}}", "format = 'newline_delimited'", size, *settings]
-        )
-        self.expect(spool)
-        source = f"read_json({literal(str(spool))}, {how})"
+        columns = ", ".join(f"{name}: {literal(kind)}" for name, kind in types.items())
+        how = [
+            f"columns = {{{columns}}}",
+            "format = 'newline_delimited'",
+            # DuckDB sets aside a multiple of the longest line that it may meet, for each thread:
+            # 16 MB by default.
+            f"maximum_object_size = {longest}",
+            *settings,
+        ]
+        self.expect(path)
+        source = f"read_json({literal(str(path))}, {', '.join(how)})"
         self.run(f"CREATE OR REPLACE TABLE {table} AS SELECT {selected} FROM {source}")
-        spool.unlink()
+        path.unlink()
 
     # snapshots ------------------------------------------------------------------------------------
 
@@ -357,50 +356,15 @@ class Stage:
         once.
         """
         path = self.folder / f"{entity}_{side}.ndjson"
-        covered: list[str] = []
-        proof = Proof(
-            complete=False,
-            why_incomplete="the extraction ended without saying whether it is complete",
-        )
-        with path.open("wb") as out:
-            try:
-                for number, part in enumerate(pages):
-                    if isinstance(part, Proof):
-                        proof = part
-                    else:
-                        self._bound(number, out.tell() + len(part.lines))
-                        out.write(part.lines)
-                        covered.extend(part.covers)
-            except ConnectorError as error:
-                proof = Proof(complete=False, why_incomplete=str(error))
-        return Spooled(path, proof, tuple(covered), taken_at)
-
-    def _bound(self, pages: int, size: int) -> None:
-        """Raise Malformed for more than any side has, or than there is room for."""
-        if pages >= self.bounds.pages or size > self.bounds.bytes:
-            what = (
-                f"more than {self.bounds.pages:,} pages or "
-                f"{self.bounds.bytes:,} bytes of one entity"
-            )
-            raise Malformed(what, remedy="see why the side's pages do not end", code="TOO_LARGE")
-        if pages % _LOOKED_AT == 0 and shutil.disk_usage(self.folder).free < self.bounds.room:
-            what = f"less than {self.bounds.room:,} bytes are free where the pages are kept"
-            raise Malformed(what, remedy="give the store's disk more room", code="TOO_LARGE")
+        return spool(path, pages, self.bounds, taken_at=taken_at)
 
     def load(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> Snapshot:
         """Load spooled pages into `raw_e_s` and say what they prove."""
         name = f"{mapped.entity}_{side}"
         self.expect(spooled.path)
-        self.run(
-            f"CREATE OR REPLACE TABLE stage.raw_{name} AS "
-            f"{raw_rows(spooled.path, mapped.native(side), shape)}"
-        )
-        spooled.path.unlink()
+        self._load_as(name, mapped.native(side), shape, spooled)
         self.blur(mapped, side)
         self.run(f"CREATE OR REPLACE TABLE stage.proven_{name} (key VARCHAR)")
-        self.fill(
-            f"stage.cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]]
-        )
         snapshot = self._prove(mapped.entity, side, spooled.proof, spooled.taken_at)
         self.remember(snapshot)
         return snapshot
@@ -417,31 +381,35 @@ class Stage:
     def load_beside(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> None:
         """Load spooled pages into `raw_kept_e_s` and `cover_kept_e_s`, for the archive alone."""
         name = f"kept_{mapped.entity}_{side}"
-        self.run(
-            f"CREATE OR REPLACE TABLE stage.raw_{name} AS "
-            f"{raw_rows(spooled.path, mapped.native(side), shape)}"
-        )
+        self._load_as(name, mapped.native(side), shape, spooled)
+
+    def _load_as(self, name: str, natives: Sequence[str], shape: Shape, spooled: Spooled) -> None:
+        """Create `raw_` and `cover_` with that name from spooled pages, which are then deleted."""
+        rows = raw_rows(spooled.path, natives, shape)
+        self.run(f"CREATE OR REPLACE TABLE stage.raw_{name} AS {rows}")
         spooled.path.unlink()
-        self.fill(
-            f"stage.cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]]
-        )
+        covered = [(key,) for key in spooled.covered]
+        self.fill(f"stage.cover_{name}", [("key", "VARCHAR")], [covered])
 
     def _prove(self, entity: Entity, side: Side, proof: Proof, taken_at: str) -> Snapshot:
+        """The snapshot of what was loaded: complete only as far as every row can be trusted."""
         table = f"raw_{entity}_{side}"
-        why = [proof.why_incomplete] if proof.why_incomplete else []
+        why = [proof.why_incomplete]
         rows, fingerprint = self._content(table)
         if self.count(f"SELECT count(DISTINCT key) FROM {table}") < rows:
             why += self._once_each(table)
             rows, fingerprint = self._content(table)
-        why += [f"{len(proof.quarantined)} rows could not be read"] if proof.quarantined else []
+        if proof.quarantined:
+            why.append(f"{len(proof.quarantined)} rows could not be read")
+        reasons = "; ".join(filter(None, why))
         return Snapshot(
             entity=entity,
             side=side,
             rows=rows,
-            complete=proof.complete and not why,
+            complete=proof.complete and not reasons,
             taken_at=taken_at,
             fingerprint=fingerprint,
-            why_incomplete="; ".join(why),
+            why_incomplete=reasons,
             reported_total=proof.reported_total,
             partial=proof.partial or proof.span is not None,
             quarantined=proof.quarantined,
@@ -458,42 +426,43 @@ class Stage:
             "WHERE key IS NOT NULL QUALIFY row_number() OVER (PARTITION BY key "
             "ORDER BY modified_at DESC NULLS LAST, digest) = 1"
         )
-        why = [f"{keyless} rows have no key"] if keyless else []
-        return why + ([f"{twice} keys came more than once"] if twice else [])
+        why = []
+        if keyless:
+            why.append(f"{keyless} rows have no key")
+        if twice:
+            why.append(f"{twice} keys came more than once")
+        return why
 
     def refresh(
         self, mapped: EntityMap, side: Side, records: Iterable[tuple[str, Record | None]]
     ) -> None:
         """Put what was read by key in place of what a bulk read showed; None takes the row out."""
         table, natives = f"raw_{mapped.entity}_{side}", mapped.native(side)
-        pairs = list(records)
-        flat = [[key, record is None, *_flat(record, natives)] for key, record in pairs]
+        flat = [[key, record is None, *_flat(record, natives)] for key, record in records]
+        values = [f"r{at}" for at in range(len(natives))]
         columns = [
-            "key",
-            "gone",
-            "parent",
-            "version",
-            "modified_at",
-            "deleted",
-            *(f"r{at}" for at in range(len(natives))),
+            ("key", "VARCHAR"),
+            ("gone", "BOOLEAN"),
+            ("parent", "VARCHAR"),
+            ("version", "VARCHAR"),
+            ("modified_at", "VARCHAR"),
+            ("deleted", "BOOLEAN"),
+            *((name, "VARCHAR") for name in values),
         ]
-        types = [
-            (name, "BOOLEAN" if name in ("gone", "deleted") else "VARCHAR") for name in columns
-        ]
-        self.fill("refreshed", types, [flat])
-        values = ", ".join(columns[2:])
+        self.fill("refreshed", columns, [flat])
+        shown = ", ".join(["parent", "version", "modified_at", "deleted", *values])
         again = f"FROM {table} r WHERE key IN (SELECT key FROM refreshed)"
-        known = f"blur_{mapped.entity}_{side}" if mapped.blurred() else None
-        if known:
-            self.run(f"DELETE FROM {known} WHERE row IN (SELECT digest {again})")
+        blur = f"blur_{mapped.entity}_{side}"
+        if mapped.blurred():
+            self.run(f"DELETE FROM {blur} WHERE row IN (SELECT digest {again})")
         self.run(f"DELETE FROM {table} WHERE key IN (SELECT key FROM refreshed)")
         self.run(f"INSERT INTO proven_{mapped.entity}_{side} SELECT key FROM refreshed")
         self.run(
-            f"INSERT INTO {table} SELECT key, {values}, {digest(len(natives))} AS digest "
+            f"INSERT INTO {table} SELECT key, {shown}, {digest(len(natives))} AS digest "
             "FROM refreshed WHERE NOT gone"
         )
-        if known:
-            self.run(f"INSERT INTO {known} SELECT {blurs(mapped, side)} {again}")
+        if mapped.blurred():
+            self.run(f"INSERT INTO {blur} SELECT {blurs(mapped, side)} {again}")
         self.run("DROP TABLE refreshed")
         rows, fingerprint = self._content(table)
         seen = self.snapshots[mapped.entity, side]

@@ -52,9 +52,8 @@ class Difference:
     @property
     def same(self) -> bool:
         """Whether the plan would have been the same."""
-        return not (
-            self.gained or self.lost or self.changed or self.holds_gained or self.holds_lost
-        )
+        operations = (self.gained, self.lost, self.changed)
+        return not any((*operations, self.holds_gained, self.holds_lost))
 
 
 def backtest(
@@ -69,7 +68,9 @@ def backtest(
     """
     known, caveats = _known(archived, mapping)
     _load(stage, archived, known)
-    _compare(stage, archived, known, flapping=limits.flapping if archived.has("swing") else 0)
+    # Without the archived `swing` there is nothing by which a value went back and forth.
+    flapping = limits.flapping if archived.has("swing") else 0
+    _compare(stage, archived, known, flapping=flapping)
     return _difference(stage, archived, known, limits, run_id=run_id, caveats=caveats)
 
 
@@ -92,13 +93,14 @@ def _known_fields(archived: Archived, mapped: EntityMap, caveats: list[str]) -> 
     then = archived.manifest["entities"][mapped.entity.value]
     fields = []
     for each in mapped.fields:
-        unread = [
-            n for side in Side for n in each.native(side) if n not in then["natives"][side.value]
-        ]
+        unread: list[str] = []
+        for side in Side:
+            known = then["natives"][side.value]
+            unread += [native for native in each.native(side) if native not in known]
         if unread:
+            missing = ", ".join(unread)
             caveats.append(
-                f"{mapped.entity}.{each.name}: {', '.join(unread)} was not read "
-                "then; the field is left out"
+                f"{mapped.entity}.{each.name}: {missing} was not read then; the field is left out"
             )
             continue
         fields.append(_without_unread(each, then))
@@ -115,18 +117,20 @@ def _known_fields(archived: Archived, mapped: EntityMap, caveats: list[str]) -> 
 
 
 def _without_unread(each: Field, then: Map[str, Any]) -> Field:
-    also = {
-        side: tuple(n for n in names if n in then["natives"][side.value])
-        for side, names in each.also.items()
-    }
+    """The field without those of its further native fields that were not read then."""
+    also = {}
+    for side, names in each.also.items():
+        known = then["natives"][side.value]
+        also[side] = tuple(native for native in names if native in known)
     return dataclasses.replace(each, also=also)
 
 
 def _field_then(then: Map[str, Any], name: str) -> tuple[int, Map[str, Any]] | None:
     """A field's place and description in the archived baseline."""
-    return next(
-        ((at, known) for at, known in enumerate(then["fields"]) if known["name"] == name), None
-    )
+    for place, known in enumerate(then["fields"]):
+        if known["name"] == name:
+            return place, known
+    return None
 
 
 # loading and comparing ----------------------------------------------------------------------------
@@ -143,8 +147,7 @@ def _load(stage: Stage, archived: Archived, mapping: Mapping) -> None:
             differences.restore(stage, mapped, archived.relation(f"difference_{entity}"))
     if archived.has("looked"):
         stage.run(f"CREATE TABLE looked AS FROM {archived.relation('looked')}")
-    graves = archived.relation("grave") if archived.has("grave") else None
-    stage.make("undo/grave", archived=graves)
+    stage.make("undo/grave", archived=archived.optional("grave"))
 
 
 def _load_side(stage: Stage, archived: Archived, mapped: EntityMap, side: Side) -> None:
@@ -164,11 +167,9 @@ def _load_side(stage: Stage, archived: Archived, mapped: EntityMap, side: Side) 
 
 
 def _keys(archived: Archived, table: str) -> str:
-    return (
-        f"SELECT key FROM {archived.relation(table)}"
-        if archived.has(table)
-        else "SELECT NULL::VARCHAR AS key WHERE false"
-    )
+    if archived.has(table):
+        return f"SELECT key FROM {archived.relation(table)}"
+    return "SELECT NULL::VARCHAR AS key WHERE false"
 
 
 def _snapshot(archived: Archived, entity: Entity, side: Side) -> Snapshot:
@@ -228,13 +229,15 @@ def _compare(stage: Stage, archived: Archived, mapping: Mapping, *, flapping: in
     baseline = partial(_make_baseline, stage, archived)
     pipeline.link(stage, cast("Ledger", then), mapping, baseline=baseline)
     pipeline.diff(stage, mapping)
-    edited, parted, questions = (
-        archived.relation(table) if archived.has(table) else None
-        for table in ("edited_back", "parted", "in_question")
-    )
     if archived.has("never_blank"):
         stage.run(f"CREATE TABLE never_blank AS FROM {archived.relation('never_blank')}")
-    restored.recall(stage, mapping, edited=edited, parted=parted, questions=questions)
+    restored.recall(
+        stage,
+        mapping,
+        edited=archived.optional("edited_back"),
+        parted=archived.optional("parted"),
+        questions=archived.optional("in_question"),
+    )
     if flapping:
         stage.run(f"CREATE TABLE swing AS FROM {archived.relation('swing')}")
     pipeline.make_draft(stage, mapping, flapping=flapping)
@@ -273,7 +276,7 @@ def _make_baseline(stage: Stage, archived: Archived, mapped: EntityMap) -> None:
         "undo/basecell",
         entity=mapped.entity,
         fields=[_field_known(archived, mapped.entity, each) for each in mapped.fields],
-        archived=archived.relation(table) if archived.has(table) else None,
+        archived=archived.optional(table),
     )
 
 

@@ -20,17 +20,25 @@ def readable(address: str) -> str:
         labels = [_written_out(label) for label in domain.split(".")]
     except UnicodeError:
         return address
-    written = unicodedata.normalize("NFC", local + at + ".".join(labels).lower())
-    # What would read otherwise a second time (Punycode in Punycode, odd capitals) is left alone.
-    stable = written == written.lower() and not any(
-        label.startswith("xn--") for label in written.split("@")[-1].split(".")
-    )
-    return written if stable and ADDRESS.fullmatch(written) else address
+    domain_in_letters = ".".join(labels).lower()
+    written = unicodedata.normalize("NFC", local + at + domain_in_letters)
+    if _would_change_again(written) or not ADDRESS.fullmatch(written):
+        return address
+    return written
+
+
+def _would_change_again(written: str) -> bool:
+    """Whether an address would read otherwise a second time, and so never be canonical.
+
+    Punycode in Punycode does, and letters whose lower case has capitals again.
+    """
+    if written != written.lower():
+        return True
+    _, _, domain = written.rpartition("@")
+    return any(label.startswith("xn--") for label in domain.split("."))
 
 
 def _written_out(label: str) -> str:
-    return (
-        label.removeprefix("xn--").encode("ascii").decode("punycode")
-        if label.startswith("xn--")
-        else label
-    )
+    if label.startswith("xn--"):
+        return label.removeprefix("xn--").encode("ascii").decode("punycode")
+    return label

@@ -28,12 +28,11 @@ def raw_text(value: Json) -> Raw:
     if value is None or isinstance(value, str):
         return value and whole(value)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # DuckDB writes the digits of an escape in upper case, Python in lower.
     return _ESCAPE.sub(lambda match: match[0][:2] + match[0][2:].upper(), text)
 
 
-_ESCAPE = re.compile(
-    r"\\(?:\\|u[0-9a-f]{4})"
-)  # DuckDB writes the digits in upper case, Python in lower
+_ESCAPE = re.compile(r"\\(?:\\|u[0-9a-f]{4})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,9 @@ class Codec:
 
         The value is one that `side` showed.
         """
-        return self.decode([cell], side if self.fault(cell) else Side.GHL)
+        # A well-formed one is canonical: read as the app's, it would be translated once more.
+        spoken = side if self.fault(cell) else Side.GHL
+        return self.decode([cell], spoken)
 
     def fault(self, cell: Cell) -> str | None:
         """Why `cell` is not a well-formed value of this kind; None when it is (blank always is)."""
@@ -117,7 +118,9 @@ def truth(text: str) -> str:
     word = text.lower()
     if word in _TRUE:
         return "true"
-    return "false" if word in _FALSE else text
+    if word in _FALSE:
+        return "false"
+    return text
 
 
 def clean(raws: Sequence[Raw]) -> str:
@@ -125,11 +128,10 @@ def clean(raws: Sequence[Raw]) -> str:
 
     A text that is beyond the bounds stays as it stands.
     """
-    text = " ".join(part for raw in raws if raw is not None and (part := raw.strip()))
+    parts = [raw.strip() for raw in raws if raw is not None]
+    text = " ".join(part for part in parts if part)
+    # To compose a text takes longer than all else here, and changes nothing of ASCII.
     if text.isascii() or beyond(text):
         return text
-    return " ".join(
-        part
-        for raw in raws
-        if raw is not None and (part := unicodedata.normalize("NFC", raw).strip())
-    )
+    composed = [unicodedata.normalize("NFC", raw).strip() for raw in raws if raw is not None]
+    return " ".join(part for part in composed if part)

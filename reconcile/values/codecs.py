@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import chain
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -16,9 +16,10 @@ import phonenumbers
 from reconcile.model import Cell, Side, fingerprint
 from reconcile.ports import Json
 from reconcile.values.addresses import ADDRESS, readable
-from reconcile.values.bounds import LONGEST, LONGEST_WORD, beyond, whole
+from reconcile.values.bounds import LONGEST, LONGEST_WORD, beyond
 from reconcile.values.codec import LEARNED, Codec, Raw, clean, raw_text, truth
 from reconcile.values.consent import Consent
+from reconcile.values.labels import Labels
 from reconcile.values.markup import plain
 from reconcile.values.moments import date_of, moment_of
 from reconcile.values.numbers import CommaNumber, Number
@@ -58,14 +59,15 @@ class Text(Codec):
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = clean(raws)
-        # Several at once, or what comes of two would be one more to be read otherwise.
-        return (text if beyond(text) else _LINE_END.sub("\n", text)) or None
+        if not beyond(text):
+            # Several at once, or what comes of two would be one more to be read otherwise.
+            text = _LINE_END.sub("\n", text)
+        return text or None
 
     def fast(self, column: str) -> tuple[str, str] | None:
-        return (
-            f"strlen({column}) <= {LONGEST} AND regexp_full_match({column}, '[!-~]([ -~]*[!-~])?')",
-            column,
-        )
+        # One line of printable ASCII, without a space at either end: it is canonical as it stands.
+        shaped = f"regexp_full_match({column}, '[!-~]([ -~]*[!-~])?')"
+        return f"strlen({column}) <= {LONGEST} AND {shaped}", column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,19 +78,20 @@ class Name(Codec):
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = clean(raws)
-        return (text if beyond(text) else " ".join(text.split())) or None
+        if not beyond(text):
+            text = " ".join(text.split())
+        return text or None
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
         if arity == 1 or cell is None:
             return (cell,) * arity
+        # The last word is the last name; a single word is a first name.
         first, _, last = cell.rpartition(" ")
         return (first, last) if first else (last, None)
 
     def fast(self, column: str) -> tuple[str, str] | None:
-        return (
-            f"strlen({column}) <= {LONGEST} AND regexp_full_match({column}, '[!-~]+( [!-~]+)*')",
-            column,
-        )
+        shaped = f"regexp_full_match({column}, '[!-~]+( [!-~]+)*')"
+        return f"strlen({column}) <= {LONGEST} AND {shaped}", column
 
 
 _EMAIL = (
@@ -109,10 +112,14 @@ class Email(Codec):
         if beyond(text):
             return text
         text = unicodedata.normalize("NFC", text.lower())  # a letter may become two
-        return (readable(text) if "xn--" in text and len(text) <= LONGEST_WORD else text) or None
+        if "xn--" in text and len(text) <= LONGEST_WORD:
+            text = readable(text)
+        return text or None
 
     def fault(self, cell: Cell) -> str | None:
-        return None if cell is None or ADDRESS.fullmatch(cell) else "not an email address"
+        if cell is None or ADDRESS.fullmatch(cell):
+            return None
+        return "not an email address"
 
     def fast(self, column: str) -> tuple[str, str] | None:
         plain_ascii = f"regexp_full_match({column}, '{_EMAIL}', 'i')"
@@ -120,7 +127,10 @@ class Email(Codec):
 
     def blur(self, column: str) -> str:
         """Lower case, trimmed; NULL (may equal anything) where letters may not be ASCII alone."""
-        white = " || ".join(["' '", *(f"chr({code})" for code in (*range(9, 14), *range(28, 32)))])
+        # What Python's strip takes from a text of ASCII, and DuckDB's trim has to be told.
+        codes = (*range(9, 14), *range(28, 32))
+        control = [f"chr({code})" for code in codes]
+        white = " || ".join(["' '", *control])
         plain_ascii = (
             f"strlen({column}) = length({column}) AND NOT contains(lower({column}), 'xn--')"
         )
@@ -142,7 +152,7 @@ class Owner(Codec):
     def learned(self) -> str:
         """A name for the users: with others, an id means another email."""
         listed = sorted((self.users or {}).items())
-        return fingerprint(*(part for user in listed for part in user))
+        return fingerprint(*chain.from_iterable(listed))
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         if side is Side.APP:
@@ -153,7 +163,8 @@ class Owner(Codec):
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
         keys = [] if side is Side.APP else self._keys(cell)
-        return (keys[0] if keys else cell,) * arity
+        native = keys[0] if keys else cell
+        return (native,) * arity
 
     def _keys(self, cell: Cell) -> list[str]:
         """The ids of the users with that email."""
@@ -171,7 +182,9 @@ class Owner(Codec):
         many = len(self._keys(cell))
         if many > 1:
             return f"the email of {many} users of the location"
-        return None if many else "no user of the location"
+        if many:
+            return None
+        return "no user of the location"
 
     def blur(self, column: str) -> str:
         """NULL (may equal anything): an id and an email have nothing in common."""
@@ -197,23 +210,25 @@ class Phone(Codec):
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = clean(raws)
         number = self._parse(text)
-        return (
-            phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-            if number
-            else text or None
-        )
+        if number:
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return text or None
 
     def _parse(self, text: str) -> phonenumbers.PhoneNumber | None:
         try:
             number = phonenumbers.parse(text, self.region)
         except phonenumbers.NumberParseException:
             return None
-        return number if phonenumbers.is_possible_number(number) and not number.extension else None
+        if phonenumbers.is_possible_number(number) and not number.extension:
+            return number
+        return None
 
     def fault(self, cell: Cell) -> str | None:
         if cell is None or (cell.startswith("+") and self._parse(cell)):
             return None
-        return "not a telephone number" + ("" if self.region else " (and no default region is set)")
+        if self.region:
+            return "not a telephone number"
+        return "not a telephone number (and no default region is set)"
 
     def fast(self, column: str) -> tuple[str, str] | None:
         return f"regexp_full_match({column}, '{_E164}')", column
@@ -239,20 +254,22 @@ class Date(Codec):
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = clean(raws)
+        if not text:
+            return None
         try:
-            return date_of(text, side).isoformat() if text else None
+            return date_of(text, side).isoformat()
         except (ValueError, OverflowError):
             return text
 
     def fault(self, cell: Cell) -> str | None:
+        if cell is None:
+            return None
         try:
-            return (
-                None
-                if cell is None or date.fromisoformat(cell).isoformat() == cell
-                else "not a date"
-            )
+            canonical = date.fromisoformat(cell).isoformat()
         except ValueError:
             return "not a date (expected YYYY-MM-DD)"
+        # Python reads other notations of ISO 8601, too, such as 20260131.
+        return None if canonical == cell else "not a date"
 
     def fast(self, column: str) -> tuple[str, str] | None:
         shaped = f"regexp_full_match({column}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
@@ -272,15 +289,19 @@ class Instant(Codec):
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
         if arity == 1 or cell is None or self.fault(cell):
-            return (cell, *(None,) * (arity - 1))
+            rest = (None,) * (arity - 1)
+            return (cell, *rest)
         local = datetime.fromisoformat(cell).astimezone(ZoneInfo(self.timezone))
         spec = "seconds" if local.second else "minutes"
         return (local.date().isoformat(), local.time().isoformat(spec))
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = clean(raws)
+        if not text:
+            return None
         try:
-            return moment_of(text, self.timezone).strftime("%Y-%m-%dT%H:%M:%SZ") if text else None
+            moment = moment_of(text, self.timezone)
+            return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         except (ValueError, OverflowError):
             return text
 
@@ -309,8 +330,9 @@ class Digits(Text):
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         cell = Text.decode(self, raws, side)
-        short = cell is not None and cell.isascii() and cell.isdecimal()
-        return cell.zfill(self.digits) if cell is not None and short else cell
+        if cell is None or not (cell.isascii() and cell.isdecimal()):
+            return cell
+        return cell.zfill(self.digits)
 
     def fast(self, column: str) -> tuple[str, str] | None:
         return f"regexp_full_match({column}, '[0-9]{{{self.digits}}}')", column
@@ -330,13 +352,20 @@ class Bool(Codec):
         return truth(clean(raws)) or None
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
-        return ({"true": True, "false": False}.get(cell or "", cell),) * arity
+        return (_native_truth(cell),) * arity
 
     def fault(self, cell: Cell) -> str | None:
-        return None if cell in (None, "true", "false") else "neither yes nor no"
+        if cell in (None, "true", "false"):
+            return None
+        return "neither yes nor no"
 
     def fast(self, column: str) -> tuple[str, str] | None:
         return f"{column} IN ('true', 'false')", column
+
+
+def _native_truth(cell: Cell) -> Json:
+    """A canonical yes or no as JSON has it; any other value as it stands."""
+    return {"true": True, "false": False}.get(cell or "", cell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,80 +381,20 @@ class Choice(Codec):
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = clean(raws)
-        return (self.table.get(text, text) if side is Side.APP else text) or None
-
-    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
         if side is Side.APP:
-            return (next((app for app, ghl in self.table.items() if ghl == cell), cell),) * arity
-        return ({"true": True, "false": False}.get(cell or "", cell),) * arity
-
-    def fault(self, cell: Cell) -> str | None:
-        return (
-            None
-            if cell is None or cell in self.table.values()
-            else "not one of the declared choices"
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labels(Codec):
-    """A set of words: a JSON list, or delimited text. Tags are as in GHL: lower case, trimmed."""
-
-    folded: bool = True
-    delimiter: str = ","
-    name: str = "tags"
-
-    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        words = {
-            folded for raw in raws for word in self._words(raw) if (folded := self._fold(word))
-        }
-        return (
-            json.dumps(sorted(words), ensure_ascii=False, separators=(",", ":")) if words else None
-        )
-
-    def _fold(self, word: str) -> str:
-        if beyond(word, LONGEST_WORD):
-            return word.strip()
-        tidy = " ".join(unicodedata.normalize("NFC", word).split())
-        return unicodedata.normalize("NFC", tidy.lower()) if self.folded else tidy
-
-    def _words(self, raw: Raw) -> list[str]:
-        if raw is None or not raw.strip():
-            return []
-        try:
-            listed = json.loads(raw) if raw.lstrip().startswith("[") else None
-        except ValueError:
-            listed = None
-        except RecursionError:  # lists in lists are no set of words: one word, as it stands
-            return [raw]
-        if isinstance(listed, list):
-            return [
-                whole(word if isinstance(word, str) else json.dumps(word))
-                for word in listed
-                if word is not None
-            ]
-        return raw.split(self.delimiter)
-
-    def fault(self, cell: Cell) -> str | None:
-        if cell is None or (len(cell) <= LONGEST_WORD and cell.isascii()):
-            return None
-        reasons = (beyond(word, LONGEST_WORD) for word in json.loads(cell))
-        return next((f"a set with a word that is {why}" for why in reasons if why), None)
+            text = self.table.get(text, text)
+        return text or None
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
-        return (json.loads(cell) if cell else [],) * arity
+        if side is Side.GHL:
+            return (_native_truth(cell),) * arity
+        words = (app for app, ghl in self.table.items() if ghl == cell)
+        return (next(words, cell),) * arity
 
-    def fast(self, column: str) -> tuple[str, str] | None:
-        # Words without an escape between quotes, so that a quote ends one; sorted by code point, as
-        # Python sorts them.
-        sign = "[!#-@\\[^-~\\]]" if self.folded else "[!#-\\[^-~\\]]"
-        word = f'"{sign}+( {sign}+)*"'
-        words = f"list_sort(list_distinct(string_split({column}[3:-3], '\",\"')))"
-        listed = f"regexp_full_match({column}, '\\[({word}(,{word})*)?\\]')"
-        return (
-            f"strlen({column}) <= {LONGEST_WORD} AND {listed}",
-            f"nullif(to_json({words})::VARCHAR, '[\"\"]')",
-        )
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or cell in self.table.values():
+            return None
+        return "not one of the declared choices"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -441,14 +410,17 @@ class RichText(Codec):
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = clean(raws)
         settled = None if beyond(text) else self._settled(text)
-        return (text if settled is None else settled) or None
+        if settled is None:
+            return text or None
+        return settled or None
 
     @staticmethod
     def _settled(text: str) -> str | None:
         """The text without any layer of markup; None for more than anybody's editor makes."""
         for _ in range(_MOST_LAYERS):
             lines = (" ".join(line.split()) for line in plain(text).splitlines())
-            below = unicodedata.normalize("NFC", "\n".join(line for line in lines if line))
+            joined = "\n".join(line for line in lines if line)
+            below = unicodedata.normalize("NFC", joined)
             if below == text:
                 return text
             text = below
@@ -457,9 +429,12 @@ class RichText(Codec):
         return None
 
     def fault(self, cell: Cell) -> str | None:
-        if cell is None or (why := beyond(cell)):
-            return cell and why
-        return f"escaped more than {_MOST_LAYERS} times" if self._settled(cell) is None else None
+        if cell is None:
+            return None
+        reason = beyond(cell)
+        if reason is None and self._settled(cell) is None:
+            return f"escaped more than {_MOST_LAYERS} times"
+        return reason
 
     def fast(self, column: str) -> tuple[str, str] | None:
         readable = f"regexp_full_match({column}, '[!-%''-;=-~]+( [!-%''-;=-~]+)*')"
@@ -480,6 +455,8 @@ def codec_named(
     says: str | None = None,
 ) -> Codec:
     """The codec a pair file calls `name`. Raises KeyError with the known names for any other."""
+    # A field over a column that says yes or no, and one over a column with words of its own.
+    consent = Consent.of_truth(says) if says else Consent(table=choices or {})
     codecs: dict[str, Codec] = {
         "text": Text(),
         "name": Name(),
@@ -492,7 +469,7 @@ def codec_named(
         "digits": Digits(digits=digits or Digits().digits),
         "bool": Bool(),
         "choice": Choice(table=choices or {}),
-        "consent": Consent.of_truth(says) if says else Consent(table=choices or {}),
+        "consent": consent,
         "tags": Labels(),
         "set": Labels(folded=False, name="set"),
         "html": RichText(),

@@ -46,7 +46,10 @@ class Consent(Codec):
         text = clean(raws)
         if side is Side.GHL:
             return _GHL.get(text.lower(), text) or None
-        return self.table.get(text, self.table.get(truth(text), text)) or None
+        # A word as it stands comes first; what means yes or no may be written in several ways.
+        if text in self.table:
+            return self.table[text] or None
+        return self.table.get(truth(text), text) or None
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
         """What a run may write.
@@ -58,12 +61,15 @@ class Consent(Codec):
             status = {DENIED: "active", ALLOWED: "inactive"}.get(said or "", said)
             return (status,) * arity
         wanted = said or ""
-        word = next((word for word, meaning in self.table.items() if meaning == wanted), said)
-        return ({"true": True, "false": False}.get(word or "", word),) * arity
+        words = (word for word, meaning in self.table.items() if meaning == wanted)
+        word = next(words, said)
+        native = {"true": True, "false": False}.get(word or "", word)
+        return (native,) * arity
 
     def fault(self, cell: Cell) -> str | None:
-        known = cell is None or cell == ALLOWED or cell in NOES
-        return None if known else "neither a yes nor a no"
+        if cell is None or cell == ALLOWED or cell in NOES:
+            return None
+        return "neither a yes nor a no"
 
 
 def storable(cell: Cell) -> Cell:

@@ -77,7 +77,9 @@ class Field:
 
         None where the cell is the constant.
         """
-        return () if self.create_only else self.native(side)
+        if self.create_only:
+            return ()
+        return self.native(side)
 
     @property
     def by_item(self) -> bool:
@@ -85,9 +87,9 @@ class Field:
 
         So it is with tags, and with sets that keep what either holds.
         """
-        return self.name == TAGS or (
-            isinstance(self.codec, Labels) and self.rule.conflict is OnConflict.UNION
-        )
+        if self.name == TAGS:
+            return True
+        return isinstance(self.codec, Labels) and self.rule.conflict is OnConflict.UNION
 
     def decode(self, native: Map[str, Json], side: Side) -> Cell:
         """The cell that native values give.
@@ -122,7 +124,8 @@ class Field:
     def encode(self, cell: Cell, side: Side) -> dict[str, Json]:
         """The native fields to write so that the side holds `cell`."""
         names = self.native(side)
-        return dict(zip(names, self.codec.encode(cell, side, len(names)), strict=True))
+        values = self.codec.encode(cell, side, len(names))
+        return dict(zip(names, values, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,27 +234,27 @@ class EntityMap:
 
     def native(self, side: Side) -> tuple[str, ...]:
         """Every native field of `side` that is read, in order, once each."""
-        names = (
-            name
-            for field in self.fields
-            for name in (*field.native(side), *field.also.get(side, ()))
-        )
-        return tuple(dict.fromkeys(names))
+        names: dict[str, None] = {}
+        for field in self.fields:
+            names |= dict.fromkeys(field.native(side))
+            names |= dict.fromkeys(field.also.get(side, ()))
+        return tuple(names)
 
     def blurred(self) -> tuple[Field, ...]:
         """The fields that contacts' match rules begin with, each once.
 
         Only those are there that both sides hold in one native field.
         """
-        firsts = dict.fromkeys(rule[0] for rule in self.match if not self.entity.parent)
+        if self.entity.parent:
+            return ()
+        firsts = dict.fromkeys(rule[0] for rule in self.match)
         read = [field for field in map(self.field, firsts) if field.formula is None]
         return tuple(field for field in read if len(field.app) == 1 and len(field.ghl) == 1)
 
     def waiting(self, cells: Cells, side: Side) -> list[str]:
         """The fields of these cells whose value names a record that the side does not have yet."""
-        return [
-            name for name, cell in cells.items() if not self.field(name).codec.writable(cell, side)
-        ]
+        codecs = {name: self.field(name).codec for name in cells}
+        return [name for name, cell in cells.items() if not codecs[name].writable(cell, side)]
 
     def decode(self, record: Record, side: Side) -> dict[str, Cell]:
         """All cells of a native record."""
@@ -303,7 +306,8 @@ class Mapping:
 
         The codecs' revisions alone are left out.
         """
-        return fingerprint(json.dumps([plain(entity) for entity in self.entities], sort_keys=True))
+        declarations = [plain(entity) for entity in self.entities]
+        return fingerprint(json.dumps(declarations, sort_keys=True))
 
     @cached_property
     def codecs(self) -> str:
@@ -316,17 +320,18 @@ class Mapping:
 
 def _canonical(codec: Codec) -> list[object]:
     """All that says what a codec makes canonical."""
-    learned = [codec.learned] if codec.learned else []
-    return [plain(codec), codec.revision, *learned]
+    members = [plain(codec), codec.revision]
+    # Only where something was learned: the name of all others stays what ledgers hold.
+    if codec.learned:
+        members.append(codec.learned)
+    return members
 
 
 def plain(value: object) -> object:
     """A JSON form of nested dataclasses, the class names of codecs included."""
     if isinstance(value, Codec):
-        return [
-            type(value).__name__,
-            {name: plain(member) for name, member in declared(value).items()},
-        ]
+        members = {name: plain(member) for name, member in declared(value).items()}
+        return [type(value).__name__, members]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, tuple | list):

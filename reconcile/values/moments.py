@@ -41,21 +41,25 @@ def date_of(text: str, side: Side) -> date:
     app's are seconds up to 10 digits, else milliseconds. Between dots the day stands first, between
     other signs the month.
     """
-    if (compact := _compact(text)) is not None:
+    compact = _compact(text)
+    if compact is not None:
         return compact.date()
     if _WHOLE.fullmatch(text):
         return _date_of_number(text, side)
     for form in _FORMS:
-        if match := form.fullmatch(text):
+        match = form.fullmatch(text)
+        if match:
             return date(int(match["y"]), int(match["m"]), int(match["d"]))
     raise ValueError(text)
 
 
 def _date_of_number(text: str, side: Side) -> date:
-    number, short = int(text), _digits(text) < _SHORTEST
+    number = int(text)
+    short = _digits(text) < _SHORTEST
     if short and (side is Side.APP or number % _DAY_MS):
         raise ValueError(text)
-    return _since_1970(number, 0 if side is Side.GHL else _DATE_MS_FROM).date()
+    ms_from = 0 if side is Side.GHL else _DATE_MS_FROM
+    return _since_1970(number, ms_from).date()
 
 
 def moment_of(text: str, timezone: str) -> datetime:
@@ -73,9 +77,9 @@ def moment_of(text: str, timezone: str) -> datetime:
         if not re.match(r"\d{4}-\d{2}-\d{2}", text):
             raise ValueError(text)
         moment = datetime.fromisoformat(text)
-    return (
-        moment.replace(tzinfo=ZoneInfo(timezone)) if moment.tzinfo is None else moment
-    ).astimezone(UTC)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(timezone))
+    return moment.astimezone(UTC)
 
 
 def _compact(text: str) -> datetime | None:
@@ -94,6 +98,6 @@ def _digits(text: str) -> int:
 
 
 def _since_1970(number: int, ms_from: int) -> datetime:
-    return _EPOCH + (
-        timedelta(milliseconds=number) if abs(number) >= ms_from else timedelta(seconds=number)
-    )
+    if abs(number) >= ms_from:
+        return _EPOCH + timedelta(milliseconds=number)
+    return _EPOCH + timedelta(seconds=number)

@@ -15,6 +15,7 @@ from reconcile.ports import Json
 from reconcile.values.bounds import beyond
 from reconcile.values.codec import Codec, Raw, clean
 
+_PLAIN = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?", re.ASCII)
 _EXACT = Context(prec=200)
 """Digits for every number that is read as one."""
 
@@ -30,13 +31,13 @@ class Number(Codec):
         number = self._parse(text)
         if number is None:
             return text or None
-        return "0" if number == 0 else f"{number.normalize(_EXACT):f}"
+        if number == 0:
+            return "0"
+        return f"{number.normalize(_EXACT):f}"
 
     @staticmethod
     def _parse(text: str) -> Decimal | None:
-        if not re.fullmatch(
-            r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?", text, re.ASCII
-        ):
+        if not _PLAIN.fullmatch(text):
             return None
         try:
             return Decimal(text)
@@ -47,12 +48,18 @@ class Number(Codec):
         number = None if cell is None else self._parse(cell)
         if number is None:
             return (cell,) * arity
+        # JSON's readers keep numbers as doubles: what one cannot hold to the last digit is text.
         if number == number.to_integral_value() and abs(number) < 2**53:
             return (int(number),) * arity
-        return ((float(number) if Decimal(str(float(number))) == number else cell),) * arity
+        double = float(number)
+        if Decimal(str(double)) == number:
+            return (double,) * arity
+        return (cell,) * arity
 
     def fault(self, cell: Cell) -> str | None:
-        return None if cell is None or self._parse(cell) is not None else "not a number"
+        if cell is None or self._parse(cell) is not None:
+            return None
+        return "not a number"
 
     def fast(self, column: str) -> tuple[str, str] | None:
         return f"regexp_full_match({column}, '0|-?[1-9][0-9]{{0,17}}')", column
@@ -74,13 +81,18 @@ class CommaNumber(Number):
         text = clean(raws)
         if side is Side.GHL or beyond(text):
             return Number.decode(self, raws, side)
-        match = _COMMA.fullmatch(text.replace("\u00a0", " ").replace("\u202f", " "))
+        # Between thousands stands a space that does not break a line, wide or narrow.
+        plain_spaces = text.replace("\u00a0", " ").replace("\u202f", " ")
+        match = _COMMA.fullmatch(plain_spaces)
         if match is None:
             # 1.50 among numbers with a comma may be one and a half or 150: it is no number until
             # somebody says.
-            return f"{text} (point or comma?)" if self._parse(text) is not None else text or None
+            if self._parse(text) is not None:
+                return f"{text} (point or comma?)"
+            return text or None
         sign, thousands, decimals = match.groups()
-        plain_text = f"{sign}{re.sub('[^0-9]', '', thousands)}.{decimals or ''}"
+        digits = re.sub("[^0-9]", "", thousands)
+        plain_text = f"{sign}{digits}.{decimals or ''}"
         if self._parse(plain_text) is None:
             return text
         return Number.decode(self, [plain_text], side)

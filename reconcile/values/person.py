@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from reconcile.entities import OWNER, Entity
 from reconcile.model import Side
@@ -25,6 +25,8 @@ _TELLING = 12
 """From so many characters a title or a text is somebody's own."""
 
 _NUMBER = re.compile(r"\+?\d[\d ().-]{5,}\d")
+_NOTHING = r"(?!)"
+"""A pattern that matches nowhere: an empty one would match everywhere."""
 
 _LINK = "link:"
 
@@ -85,6 +87,8 @@ _SENTENCES = frozenset(
     ]
 )
 _NAMES = frozenset(("label", "under", "value", "records"))
+_KINDS = frozenset(kind.value for kind in Entity)
+_SIDES = frozenset(side.value for side in Side)
 
 
 @dataclass(slots=True)
@@ -117,8 +121,8 @@ class Person:
     def has(self, entity: str, side: str | None, key: object) -> bool:
         """Whether a key is theirs; on either side where none is told."""
         kind = Entity(entity).record.value
-        sides = (side,) if side else tuple(Side)
-        return any((kind, str(where), key) in self.keys for where in sides)
+        sides = [side] if side else [each.value for each in Side]
+        return any((kind, where, key) in self.keys for where in sides)
 
     def remember(self, values: Iterable[object]) -> None:
         """Take in the texts by which sentences may name them."""
@@ -148,8 +152,10 @@ class Person:
 
     def pattern(self) -> re.Pattern[str]:
         """What finds their words and long keys in a text, a key as a whole alone."""
+        texts = [re.escape(text) for text in self.texts()]
         keys = [rf"(?<!\w){re.escape(key)}(?!\w)" for key in self.long_keys()]
-        return re.compile("|".join([*map(re.escape, self.texts()), *keys]) or r"(?!)")
+        either = "|".join([*texts, *keys])
+        return re.compile(either or _NOTHING)
 
     def about(self, node: Map[str, Any], entity: str, side: str | None) -> bool:
         """Whether an object of a document is about them, by the keys and links that it names."""
@@ -168,15 +174,19 @@ class Person:
             (owner, side, node.get("parent_key")),
             (owner, side or "ghl", node.get("contact")),
         )
-        return any(
-            isinstance(key, str) and self.has(kind, where, key) for kind, where, key in named
-        )
+        for kind, where, key in named:
+            if isinstance(key, str) and self.has(kind, where, key):
+                return True
+        return False
 
 
 def _tells(value: str) -> bool:
     """Whether a text is somebody's own: an address, a number, or a sentence."""
-    alone = "@" in value or bool(_NUMBER.fullmatch(value))
-    return len(value) >= 5 and (alone or (len(value) >= _TELLING and " " in value))
+    if len(value) < 5:
+        return False
+    if "@" in value or _NUMBER.fullmatch(value):
+        return True
+    return len(value) >= _TELLING and " " in value
 
 
 class Wiped:
@@ -190,9 +200,11 @@ class Wiped:
         self.person = person
         self.changed = 0
         self._texts = person.pattern()
-        keys = sorted({re.escape(key) for _, _, key in person.keys})
+        # Short keys, such as 17, are theirs only beside the kind's name: "contact 17".
+        escaped = sorted({re.escape(key) for _, _, key in person.keys})
+        keys = "|".join(escaped) or _NOTHING
         kinds = "|".join(kind.value for kind in Entity)
-        self._named = re.compile(rf"\b({kinds}) ({'|'.join(keys) or '(?!)'})(?!\w)")
+        self._named = re.compile(rf"\b({kinds}) ({keys})(?!\w)")
 
     def document(self, node: Any, entity: str = OWNER.value, side: str | None = None) -> Any:
         """The same document, told without them."""
@@ -208,31 +220,35 @@ class Wiped:
 
     def sentence(self, text: str) -> str:
         """A sentence without their texts and keys."""
-        redacted = self._named.sub(rf"\1 {WORD}", self._texts.sub(WORD, text))
+        without_texts = self._texts.sub(WORD, text)
+        redacted = self._named.sub(rf"\1 {WORD}", without_texts)
         self.changed += redacted != text
         return redacted
 
     def _place(self, node: Map[str, Any], entity: str, side: str | None) -> tuple[str, str | None]:
         """The kind and side that an object says, else those of what it stands in."""
         own, where = node.get("entity"), node.get("side")
-        kinds = {kind.value for kind in Entity}
-        sides = {each.value for each in Side}
-        kind = own if isinstance(own, str) and own in kinds else entity
-        return kind, where if isinstance(where, str) and where in sides else side
+        if isinstance(own, str) and own in _KINDS:
+            entity = own
+        if isinstance(where, str) and where in _SIDES:
+            side = where
+        return entity, side
 
     def _members(
         self, node: Map[str, Any], entity: str, side: str | None
     ) -> Iterator[tuple[str, Any]]:
         keys = node.get("keys")
-        listed: list[str] = keys if isinstance(keys, list) and _texts(keys) else []
-        mine = [self.person.has(entity, side, key) for key in listed]
+        mine: list[bool] = []
+        if _texts(keys):
+            mine = [self.person.has(entity, side, key) for key in keys]
         keyed = any(node.get(name) for name in ("app_key", "ghl_key", "key", "contact"))
         for name, value in node.items():
             # Of a record of somebody else, who may be called the same, the name stays.
             if keyed and name in _NAMES and isinstance(value, str):
                 yield name, value
             elif name == "names" and len(mine) == len(value):
-                yield name, [WORD if own else each for own, each in zip(mine, value, strict=True)]
+                pairs = zip(mine, value, strict=True)
+                yield name, [WORD if own else each for own, each in pairs]
             elif (name == "value" and any(mine)) or (name == "tag" and self._rare(value, node)):
                 yield name, self._put(WORD)
             else:
@@ -248,7 +264,7 @@ class Wiped:
             where = None if name in _ANYWHERE else side
             return [self._reference(each, entity, where) for each in value]
         if name in _NAMES and _texts(value):
-            return [self._put(WORD) if each in self.person.words else each for each in value]
+            return [self._name(each) for each in value]
         if name in _SENTENCES and _texts(value):
             return [self.sentence(each) for each in value]
         if not isinstance(value, str):
@@ -256,15 +272,25 @@ class Wiped:
         if name in _SENTENCES:
             return self.sentence(value)
         if name in _NAMES:
-            return self._put(WORD) if value in self.person.words else value
-        return self._reference(value, entity, None) if name in _REFERENCES else value
+            return self._name(value)
+        if name in _REFERENCES:
+            return self._reference(value, entity, None)
+        return value
+
+    def _name(self, text: str) -> str:
+        """A name or a value, unless it is theirs."""
+        if text in self.person.words:
+            return self._put(WORD)
+        return text
 
     def _reference(self, text: str, entity: str, side: str | None) -> str:
         """A key, or the answer that links with one, unless it is theirs."""
         key = text.removeprefix(_LINK)
         if not self.person.has(entity, side, key):
             return text
-        return self._put(_LINK + WORD if text.startswith(_LINK) else WORD)
+        if text.startswith(_LINK):
+            return self._put(_LINK + WORD)
+        return self._put(WORD)
 
     def _put(self, text: str) -> str:
         self.changed += 1
@@ -279,10 +305,13 @@ class Wiped:
             return [self._blank(name, each) for each in value]
         if name == "field":
             return value.partition(": ")[0]
+        # Of an answer that links with one of their keys, what kind of answer it was stays.
         if name in ("options", "choice"):
             return _LINK + WORD if value.startswith(_LINK) else value
-        return json.dumps([WORD]) if value.startswith("[") else WORD
+        if value.startswith("["):
+            return json.dumps([WORD])
+        return WORD
 
 
-def _texts(value: Any) -> bool:
+def _texts(value: Any) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)

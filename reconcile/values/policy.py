@@ -221,7 +221,7 @@ def _silent(situation: Situation) -> Verdict:
 
     That is no yes, and a merge may have brought the other's there.
     """
-    silent = next(side for side in Side if situation.blank(side))
+    silent = Side.APP if situation.app_blank else Side.GHL
     speaker = silent.other.label
     return Leave(f"{speaker} says yes, {silent.label} nothing, and silence is not made a yes")
 
@@ -251,9 +251,11 @@ def _standing(rule: Rule, situation: Situation) -> Verdict:
     owner = rule.flow.owner
     if owner is not None and rule.drift is Drift.LEAVE:
         return Leave(f"{_origin(rule, owner)}; the rule leaves what {owner.other.label} holds")
-    blank = next((side for side in Side if situation.blank(side) and owner in (None, side)), None)
-    if rule.blank is Blank.KEEP and blank is not None:
-        return Leave(f"blank in {blank.label}, and a blank does not clear a value")
+    if rule.blank is Blank.KEEP:
+        # Of a one-way field only the owner's blank counts: the other side's would be filled.
+        for side in Side:
+            if situation.blank(side) and owner in (None, side):
+                return Leave(f"blank in {side.label}, and a blank does not clear a value")
     return Ask("the sides differ, neither moved, and nothing on record says why")
 
 
@@ -261,14 +263,10 @@ def _moved(rule: Rule, situation: Situation, mover: Side) -> Verdict:
     owner = rule.flow.owner
     if owner is None or owner is mover:
         return _agree(rule, situation, mover, _moved_because(situation, mover))
+    drifted = f"changed in {mover.label}, but {_origin(rule, owner)}"
     if rule.drift is Drift.LEAVE:
-        return Leave(f"changed in {mover.label}, but {_origin(rule, owner)}; the rule leaves it")
-    return _agree(
-        rule,
-        situation,
-        owner,
-        f"changed in {mover.label}, but {_origin(rule, owner)}: restored",
-    )
+        return Leave(f"{drifted}; the rule leaves it")
+    return _agree(rule, situation, owner, f"{drifted}: restored")
 
 
 def _origin(rule: Rule, owner: Side) -> str:
@@ -296,20 +294,13 @@ def _both_moved(rule: Rule, situation: Situation) -> Verdict:
     owner = rule.flow.owner
     if owner is not None:
         return _agree(rule, situation, owner, f"changed on both sides; {_origin(rule, owner)}")
+    filled = Side.GHL if situation.app_blank else Side.APP
     if rule.conflict is OnConflict.UNION:
-        return Agree(
-            Side.GHL if situation.app_blank else Side.APP,
-            "changed on both sides; what either holds is kept",
-        )
+        # Of one element: the side that has it still, or again, has the word.
+        return Agree(filled, "changed on both sides; what either holds is kept")
     if rule.blank is Blank.KEEP and situation.app_blank != situation.ghl_blank:
-        side = Side.GHL if situation.app_blank else Side.APP
-        return Agree(
-            side,
-            (
-                f"cleared in {side.other.label}, changed in {side.label}; "
-                "a blank does not clear a value"
-            ),
-        )
+        cleared = f"cleared in {filled.other.label}, changed in {filled.label}"
+        return Agree(filled, f"{cleared}; a blank does not clear a value")
     match rule.conflict:
         case OnConflict.APP | OnConflict.GHL:
             winner = Side(rule.conflict.value)
@@ -342,14 +333,17 @@ def situations(*, consent: bool = False, about: About = "value") -> Iterator[Sit
     With `consent` those in which a side says "do not disturb", which a blank does not, for good or
     not; `about` is what they are all about.
     """
-    truths = (False, True)
-    states = [
-        (blank, dnd)
-        for blank, dnd in product(truths, truths if consent else (False,))
-        if not (blank and dnd)
-    ]
+    # (blank, dnd): a blank says nothing, and so no "do not disturb" either.
+    states = [(False, False), (True, False)]
+    if consent:
+        states = [(False, False), (False, True), (True, False)]
     for kind, newer, app, ghl in product(Kind, (None, *Side), states, states):
-        if consent and kind is not Kind.CONVERGED and app == ghl and not app[1]:
-            continue  # two yeses, or two blanks, are equal
-        for lasting in truths if app[1] or ghl[1] else (False,):
-            yield Situation(kind, newer, app[0], ghl[0], app[1], ghl[1], lasting, about)
+        (app_blank, app_dnd), (ghl_blank, ghl_dnd) = app, ghl
+        # Two yeses, or two blanks, are equal.
+        if consent and kind is not Kind.CONVERGED and app == ghl and not app_dnd:
+            continue
+        lastings = (False, True) if app_dnd or ghl_dnd else (False,)
+        for lasting in lastings:
+            yield Situation(
+                kind, newer, app_blank, ghl_blank, app_dnd, ghl_dnd, lasting=lasting, about=about
+            )

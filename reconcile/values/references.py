@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from reconcile.model import Cell, Entity, Side, fingerprint
 from reconcile.ports import Json
@@ -29,7 +30,7 @@ class Directory:
         self._there: dict[Side, frozenset[str] | None] = dict.fromkeys(Side)
         self.renew(ends)
         linked = sorted((name, *sorted(keys.values())) for name, keys in self._keys.items())
-        self.first = fingerprint(*(part for each in linked for part in each))
+        self.first = fingerprint(*chain.from_iterable(linked))
         """A name for what the ledger linked: with other links, a key means another thing."""
 
     def renew(
@@ -104,15 +105,19 @@ class Linked(Codec):
     @property
     def learned(self) -> str:
         """A name for the links as the run found them."""
-        return self.directory.first if self.directory else ""
+        if not self.directory:
+            return ""
+        return self.directory.first
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         key = clean(raws)
         if not key or self.directory is None:
             return key or None
         name = self.directory.name(side, key)
+        if name is None:
+            return key
         # A key of nothing is blank: what a deleted record leaves behind, or a 0 for none.
-        return key if name is None else name or None
+        return name or None
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
         native = cell
@@ -122,9 +127,9 @@ class Linked(Codec):
 
     def writable(self, cell: Cell, side: Side) -> bool:
         """Whether the record is there on that side by now."""
-        return cell is None or (
-            self.directory is not None and self.directory.key(side, cell) is not None
-        )
+        if cell is None:
+            return True
+        return self.directory is not None and self.directory.key(side, cell) is not None
 
     def reread(self, cell: str, side: Side) -> Cell:
         # What the app had no key for when it was compared is called by the app's key by now.
@@ -162,7 +167,7 @@ class CompanyName(Codec):
     def learned(self) -> str:
         """A name for the companies: with others, an id means another name."""
         listed = sorted((self.companies or {}).items())
-        return fingerprint(*(part for company in listed for part in company))
+        return fingerprint(*chain.from_iterable(listed))
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         if side is Side.APP:
@@ -184,7 +189,9 @@ class CompanyName(Codec):
         return (native,) * arity
 
     def _spelled(self, key: str) -> Cell:
-        return Name().decode([(self.companies or {}).get(key)], Side.GHL)
+        """The name of the company with that id, as the location spells it."""
+        name = (self.companies or {}).get(key)
+        return Name().decode([name], Side.GHL)
 
     def _keys(self, cell: Cell) -> list[str]:
         """The ids of the companies of that name, whatever its letter case."""
@@ -207,7 +214,9 @@ class CompanyName(Codec):
         many = len(self._keys(cell))
         if many > 1:
             return f"the name of {many} companies of the location"
-        return None if many else "no company of the location"
+        if many:
+            return None
+        return "no company of the location"
 
     def blur(self, column: str) -> str:
         """NULL (may equal anything): an id and a name have nothing in common."""
