@@ -132,7 +132,7 @@ def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outco
     if record is None:
         return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED)
     current = desk.mapping[operation.entity].decode(record, operation.side)
-    found = Outcome(
+    created = Outcome(
         operation.op_id,
         Status.DONE,
         key=record.key,
@@ -142,10 +142,10 @@ def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outco
         detail="found created after an interruption",
     )
     if _same(operation.after, current) == _just(operation.after).keys():
-        return found
+        return created
     # Perhaps somebody else's: it is linked, as one that was there, and its values are compared.
     return dataclasses.replace(
-        found,
+        created,
         status=Status.REJECTED,
         after=None,
         code="EXISTS",

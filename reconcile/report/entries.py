@@ -21,9 +21,9 @@ def entry(
         operation.side: (outcome and outcome.key) or operation.key,
         operation.side.other: operation.source_key,
     }
-    told = {"code": "", "detail": "", "trace_id": None}
+    reply = {"code": "", "detail": "", "trace_id": None}
     if outcome:
-        told = {"code": outcome.code, "detail": outcome.detail, "trace_id": outcome.trace_id}
+        reply = {"code": outcome.code, "detail": outcome.detail, "trace_id": outcome.trace_id}
     return {
         "op_id": operation.op_id,
         "because": operation.because,
@@ -38,7 +38,7 @@ def entry(
         "ghl_key": keys[Side.GHL],
         "fields": _fields(mapped, operation),
         "status": _status(outcome) if applied else "planned",
-        **told,
+        **reply,
     }
 
 
@@ -53,7 +53,7 @@ def _status(outcome: Outcome | None) -> str:
 
 
 def _label(mapped: EntityMap, operation: Operation) -> str:
-    """What a record is called: by its name, else by the first value that it has, else by its key."""
+    """What a record is called: by its name, else by its first value, else by its key."""
     cells: Cells = {**operation.before, **operation.after}
     names = [cells.get(each.name) for each in mapped.fields if isinstance(each.codec, Name)]
     called = " ".join(filter(None, names))

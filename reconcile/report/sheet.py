@@ -130,7 +130,7 @@ def sheet(document: Map[str, Any], path: Path) -> Path:
         "strings_to_urls": False,
         "strings_to_numbers": False,
     }
-    # XlsxWriter makes the frame without its rows, for which it is slow: see `reconcile.report.grid`.
+    # XlsxWriter makes the frame alone: for rows it is slow, see `reconcile.report.grid`.
     with Grid() as grid:
         with xlsxwriter.Workbook(str(empty), options) as book:
             formats = {
