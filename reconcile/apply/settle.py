@@ -150,7 +150,7 @@ def _update_of(ledger: Ledger, entity: Entity) -> sa.Update:
     """An update of the link whose id is bound as `named`."""
     link = schema.link
     return sa.update(link).where(
-        link.c.pair == ledger.pair,
+        ledger.owns(link),
         link.c.entity == entity.value,
         link.c.link_id == sa.bindparam("named"),
     )

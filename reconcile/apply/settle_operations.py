@@ -132,7 +132,7 @@ def links_named(ledger: Ledger, connection: Connection, names: Iterable[Name]) -
     links: dict[Name, Link] = {}
     for entity, link_ids in ids.items():
         query = sa.select(*columns).where(
-            table.c.pair == ledger.pair,
+            ledger.owns(table),
             table.c.entity == entity.value,
             table.c.link_id.in_(link_ids),
         )

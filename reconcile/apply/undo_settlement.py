@@ -190,7 +190,7 @@ def _taken(
     table = schema.link
     either = sa.or_(*(table.c[f"{side}_key"] == key for side, key in keys.items()))
     query = sa.select(table.c.link_id).where(
-        table.c.pair == ledger.pair, table.c.entity == entity.value, either
+        ledger.owns(table), table.c.entity == entity.value, either
     )
     return any(name != link_id for (name,) in connection.execute(query))
 

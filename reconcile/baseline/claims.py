@@ -71,7 +71,7 @@ def _owners(
     missing: set[_End] = set()
     for (entity, side), group in groupby(sorted(ends), key=lambda end: end[:2]):
         column, absent = table.c[f"{side}_key"], table.c[f"{side}_absent"]
-        mine = (table.c.pair == ledger.pair, table.c.entity == entity.value)
+        mine = (ledger.owns(table), table.c.entity == entity.value)
         query = sa.select(column, table.c.link_id, absent).where(
             *mine, column.in_([key for _, _, key in group])
         )

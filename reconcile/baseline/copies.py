@@ -83,7 +83,7 @@ def _name(ledger: Ledger) -> str | None:
     generation = ledger.state().generation
     run = schema.run
     query = sa.select(run.c.run_id).where(
-        run.c.pair == ledger.pair, run.c.generation == generation - 1, run.c.state == "settled"
+        ledger.owns(run), run.c.generation == generation - 1, run.c.state == "settled"
     )
     with ledger.engine.connect() as connection:
         run_ids = [run_id for (run_id,) in connection.execute(query)]
@@ -94,8 +94,6 @@ def _name(ledger: Ledger) -> str | None:
 
 def _links(ledger: Ledger, entity: Entity) -> int:
     link = schema.link
-    query = sa.select(sa.func.count()).where(
-        link.c.pair == ledger.pair, link.c.entity == entity.value
-    )
+    query = sa.select(sa.func.count()).where(ledger.owns(link), link.c.entity == entity.value)
     with ledger.engine.connect() as connection:
         return int(connection.execute(query).scalar_one())

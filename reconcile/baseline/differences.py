@@ -95,7 +95,7 @@ def load(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     `current` says that the field is mapped as it was then.
     """
     table = schema.difference
-    mine = (table.c.pair == ledger.pair, table.c.entity == mapped.entity.value)
+    mine = (ledger.owns(table), table.c.entity == mapped.entity.value)
     query = sa.select(*(table.c[name] for name in _COLUMNS)).where(*mine)
     now = {field.name: field_digest(field) for field in mapped.fields}
     fields = {field.name: field for field in mapped.fields}
@@ -183,7 +183,7 @@ def forget(
     They are equal by now, or changed since.
     """
     table = schema.difference
-    mine = (table.c.pair == ledger.pair, table.c.entity == entity.value)
+    mine = (ledger.owns(table), table.c.entity == entity.value)
     named = tuple(
         table.c[name] == sa.bindparam(f"old_{name}") for name in ("link_id", "field", "item")
     )

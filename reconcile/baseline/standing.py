@@ -74,7 +74,7 @@ def _known(stage: Stage, mapped: EntityMap) -> Known:
 def _batches(ledger: Ledger, mapped: EntityMap, known: Known) -> Iterator[list[tuple[object, ...]]]:
     link = schema.link
     query = sa.select(link.c.link_id, link.c.app_cells, link.c.ghl_cells).where(
-        link.c.pair == ledger.pair,
+        ledger.owns(link),
         link.c.entity == mapped.entity.value,
         link.c.app_cells != link.c.ghl_cells,
         link.c.app_digest.is_not(

@@ -53,7 +53,7 @@ def standing(ledger: Ledger) -> list[Doubt]:
     query = (
         sa.select(journal)
         .join(run, run.c.run_id == journal.c.run_id)
-        .where(run.c.pair == ledger.pair, run.c.state.not_in((*UNSETTLED, "running")), DOUBTFUL)
+        .where(ledger.owns(run), run.c.state.not_in((*UNSETTLED, "running")), DOUBTFUL)
         .order_by(journal.c.begun_at, journal.c.op_id)
     )
     return _doubts(ledger, query)

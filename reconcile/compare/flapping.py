@@ -184,7 +184,7 @@ def history(
         )
         .join(run, run.c.run_id == journal.c.run_id)
         .where(
-            run.c.pair == ledger.pair,
+            ledger.owns(run),
             journal.c.link_id.in_(link_ids),
             journal.c.begun_at >= since,
             journal.c.status == Status.DONE.value,

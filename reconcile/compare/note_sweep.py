@@ -46,7 +46,7 @@ def _load_swept(stage: Stage, ledger: Ledger) -> None:
     """Create `swept`: when each contact's notes were last read, and last hinted at."""
     table = schema.sweep
     columns = (table.c.contact_key, table.c.checked_at, table.c.hinted_at)
-    query = sa.select(*columns).where(table.c.pair == ledger.pair)
+    query = sa.select(*columns).where(ledger.owns(table))
     with ledger.engine.connect() as connection:
         rows = [tuple(row) for row in connection.execute(query)]
     stage.fill("swept", [(column.name, "VARCHAR") for column in columns], [rows])

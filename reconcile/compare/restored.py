@@ -234,7 +234,7 @@ def mark(stage: Stage, ledger: Ledger, connection: Connection, entity: Entity) -
         return
     link = schema.link
     mine = (
-        link.c.pair == ledger.pair,
+        ledger.owns(link),
         link.c.entity == entity.value,
         link.c.link_id == sa.bindparam("named"),
     )

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Row
 
 from reconcile.errors import Locked, StateError
 from reconcile.ledger import runs, schema
+from reconcile.ledger.chunks import chunks
 from reconcile.ledger.ledger import Decision, Ledger
 
 _ANSWER = ("decision", "decided_by", "decided_at", "reason")
@@ -57,6 +58,7 @@ def record(
         entries = [_entry(decision, rows[decision.hold_id]) for decision in decisions]
         generation = _generation(ledger, connection)
         body = json.dumps({"generation": generation, "answers": entries})
+        # The same answers at the same moment are another act: the number tells them apart.
         count = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
         name = "\x1f".join((ledger.pair, at, by, str(count), body))
         act_id = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:12]
@@ -78,16 +80,15 @@ def _entry(decision: Decision, row: Row[Any]) -> dict[str, Any]:
 
 def _generation(ledger: Ledger, connection: Connection) -> int:
     table = schema.pair
-    query = sa.select(table.c.generation).where(table.c.pair == ledger.pair)
+    query = sa.select(table.c.generation).where(ledger.owns(table))
     return connection.execute(query).scalar_one_or_none() or 0
 
 
 def _holds(ledger: Ledger, connection: Connection, hold_ids: Sequence[str]) -> dict[str, Row[Any]]:
     table = schema.hold
     rows: dict[str, Row[Any]] = {}
-    for start in range(0, len(hold_ids), 1_000):
-        chunk = list(hold_ids[start : start + 1_000])
-        query = sa.select(table).where(table.c.pair == ledger.pair, table.c.hold_id.in_(chunk))
+    for chunk in chunks(hold_ids, 1_000):
+        query = sa.select(table).where(ledger.owns(table), table.c.hold_id.in_(chunk))
         rows |= {row.hold_id: row for row in connection.execute(query)}
     missing = [hold_id for hold_id in hold_ids if hold_id not in rows]
     if missing:
@@ -102,7 +103,7 @@ def _holds(ledger: Ledger, connection: Connection, hold_ids: Sequence[str]) -> d
 def acts(ledger: Ledger, *, limit: int = 100) -> list[Act]:
     """The pair's acts, newest first."""
     table = schema.act
-    query = sa.select(table).where(table.c.pair == ledger.pair)
+    query = sa.select(table).where(ledger.owns(table))
     query = query.order_by(table.c.at.desc(), table.c.act_id.desc()).limit(limit)
     with ledger.engine.connect() as connection:
         return [_act(row) for row in connection.execute(query)]
@@ -111,7 +112,7 @@ def acts(ledger: Ledger, *, limit: int = 100) -> list[Act]:
 def find(ledger: Ledger, act_id: str) -> Act | None:
     """The act of that id, if there is one."""
     table = schema.act
-    query = sa.select(table).where(table.c.pair == ledger.pair, table.c.act_id == act_id)
+    query = sa.select(table).where(ledger.owns(table), table.c.act_id == act_id)
     with ledger.engine.connect() as connection:
         row = connection.execute(query).one_or_none()
     return None if row is None else _act(row)
@@ -140,7 +141,7 @@ def take_back(ledger: Ledger, act_id: str, *, by: str, at: str) -> TakenBack:
     where all of it stays. Raises Locked while a run may be carrying it out.
     """
     table = schema.act
-    mine = (table.c.pair == ledger.pair, table.c.act_id == act_id)
+    mine = (ledger.owns(table), table.c.act_id == act_id)
     unsettled = runs.unsettled(ledger)
     with ledger.transaction() as connection:
         row = connection.execute(sa.select(table).where(*mine)).one_or_none()
@@ -172,7 +173,7 @@ def _refuse_while_running(
 ) -> None:
     """Raise Locked where a run is under way, or was killed: it may have carried the answers out."""
     table = schema.lease
-    query = sa.select(table.c.holder).where(table.c.pair == ledger.pair, table.c.expires_at > at)
+    query = sa.select(table.c.holder).where(ledger.owns(table), table.c.expires_at > at)
     holder = connection.execute(query).scalar_one_or_none()
     if holder is not None:
         raise Locked(
@@ -198,7 +199,7 @@ def _restore(ledger: Ledger, connection: Connection, act: Row[Any]) -> tuple[lis
             too_late.append(entry["hold_id"])
             continue
         as_left = (
-            table.c.pair == ledger.pair,
+            ledger.owns(table),
             table.c.hold_id == entry["hold_id"],
             table.c.values_digest == entry["values_digest"],
             table.c.decision == entry["choice"],

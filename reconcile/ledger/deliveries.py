@@ -24,7 +24,7 @@ def take(
     try:
         with ledger.transaction() as connection:
             connection.execute(
-                sa.delete(table).where(table.c.pair == ledger.pair, table.c.at < forget_before)
+                sa.delete(table).where(ledger.owns(table), table.c.at < forget_before)
             )
             connection.execute(
                 sa.insert(table).values(pair=ledger.pair, webhook_id=webhook_id, at=at)

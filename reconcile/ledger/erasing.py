@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from reconcile.entities import OWNER, RECORDS, Entity
 from reconcile.errors import StateError
 from reconcile.ledger import known, schema
+from reconcile.ledger.chunks import chunks
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Side
 from reconcile.values.jsonl import line
@@ -32,7 +33,7 @@ def owners(ledger: Ledger, name: str) -> set[Key]:
     ends = (link.c.app_key, link.c.ghl_key)
     cells = (link.c.app_cells, link.c.ghl_cells)
     contacts: set[Key] = set()
-    mine = (link.c.pair == ledger.pair, link.c.entity == OWNER.value)
+    mine = (ledger.owns(link), link.c.entity == OWNER.value)
     named = [end == name for end in ends]
     if "@" in name:
         named += [cell.icontains(name, autoescape=True) for cell in cells]
@@ -44,7 +45,7 @@ def owners(ledger: Ledger, name: str) -> set[Key]:
             if name in (row.app_key, row.ghl_key) or name.lower() in map(_folded, texts):
                 contacts |= _ends(OWNER.value, row.app_key, row.ghl_key)
         buried = sa.select(grave.c.side, grave.c.key).where(
-            grave.c.pair == ledger.pair, grave.c.entity == OWNER.value, grave.c.key == name
+            ledger.owns(grave), grave.c.entity == OWNER.value, grave.c.key == name
         )
         contacts |= {(OWNER.value, row.side, row.key) for row in connection.execute(buried)}
     return contacts | {key for key in _asked_about(ledger) if key[2] == name}
@@ -92,7 +93,7 @@ def _links(ledger: Ledger, person: Person, names: tuple[str, ...]) -> None:
     with ledger.engine.connect() as connection:
         # What hangs on the contact is found by its link, which is found by its keys.
         for _ in range(2):
-            rows = connection.execute(sa.select(link).where(link.c.pair == ledger.pair, theirs))
+            rows = connection.execute(sa.select(link).where(ledger.owns(link), theirs))
             for row in rows.all():
                 _take_in_link(person, row, names)
             theirs = sa.or_(link.c.link_id.in_(person.links), link.c.parent.in_(person.links))
@@ -114,7 +115,7 @@ def another(ledger: Ledger, person: Person, key: Key) -> bool:
     link = schema.link
     entity, side, name = key
     query = sa.select(sa.func.count()).where(
-        link.c.pair == ledger.pair,
+        ledger.owns(link),
         link.c.entity == entity,
         link.c[f"{side}_key"] == name,
         link.c.link_id.not_in(person.links),
@@ -125,7 +126,7 @@ def another(ledger: Ledger, person: Person, key: Key) -> bool:
 
 def _graves(ledger: Ledger, person: Person) -> None:
     grave = schema.grave
-    query = sa.select(grave).where(grave.c.pair == ledger.pair, grave.c.other_key.is_not(None))
+    query = sa.select(grave).where(ledger.owns(grave), grave.c.other_key.is_not(None))
     with ledger.engine.connect() as connection:
         rows = connection.execute(query).all()
     for row in rows:
@@ -139,7 +140,7 @@ def _journal(ledger: Ledger, person: Person) -> None:
     query = (
         sa.select(journal.c.operation, journal.c.outcome)
         .join(run, run.c.run_id == journal.c.run_id)
-        .where(run.c.pair == ledger.pair)
+        .where(ledger.owns(run))
         .order_by(journal.c.begun_at, journal.c.op_id)
     )
     with ledger.engine.connect() as connection:
@@ -191,10 +192,10 @@ def clear(ledger: Ledger, connection: Connection, person: Person) -> dict[str, i
 
     What is asked about others and names them is told again without them. Counts stay.
     """
-    mine = {name: schema.metadata.tables[name].c.pair == ledger.pair for name in _OWN_PAIR}
+    mine = {name: ledger.owns(schema.metadata.tables[name]) for name in _OWN_PAIR}
     contacts = person.own(OWNER.value, Side.GHL.value)
     link, hold, difference = schema.link, schema.hold, schema.difference
-    runs = sa.select(schema.run.c.run_id).where(schema.run.c.pair == ledger.pair)
+    runs = sa.select(schema.run.c.run_id).where(ledger.owns(schema.run))
     journal = schema.journal
     of_pair = journal.c.run_id.in_(runs)
     _count_writes(connection, sa.and_(of_pair, _written(person)))
@@ -254,9 +255,7 @@ def _delete(
 ) -> int:
     """Delete the rows of this pair with these names; returns how many."""
     gone = 0
-    listed = sorted(names)
-    for start in range(0, len(listed), _BATCH):
-        chunk = listed[start : start + _BATCH]
+    for chunk in chunks(sorted(names), _BATCH):
         delete = sa.delete(table).where(mine, column.in_(chunk))
         gone += connection.execute(delete).rowcount
     return gone
@@ -278,7 +277,7 @@ def _clear_graves(ledger: Ledger, connection: Connection, person: Person) -> int
     for entity, side, key in sorted(person.keys):
         here = sa.and_(table.c.side == side, table.c.key == key)
         there = sa.and_(table.c.side != side, table.c.other_key == key)
-        which = (table.c.pair == ledger.pair, table.c.entity == entity, sa.or_(here, there))
+        which = (ledger.owns(table), table.c.entity == entity, sa.or_(here, there))
         gone += connection.execute(sa.delete(table).where(*which)).rowcount
     return gone
 
@@ -286,14 +285,14 @@ def _clear_graves(ledger: Ledger, connection: Connection, person: Person) -> int
 def _clear_acts(ledger: Ledger, connection: Connection, person: Person) -> int:
     """Strike the answers about them out of acts, whose number of answers stays."""
     table, count = schema.act, 0
-    for row in connection.execute(sa.select(table).where(table.c.pair == ledger.pair)).all():
+    for row in connection.execute(sa.select(table).where(ledger.owns(table))).all():
         body, wiped = json.loads(row.body), Wiped(person)
         answers = [each for each in body["answers"] if each["hold_id"] not in person.holds]
         struck = len(answers) < len(body["answers"])
         body["answers"] = [wiped.document(each) for each in answers]
         reason = wiped.sentence(row.reason)
         if struck or wiped.changed:
-            which = (table.c.pair == ledger.pair, table.c.act_id == row.act_id)
+            which = (ledger.owns(table), table.c.act_id == row.act_id)
             values = {"body": json.dumps(body), "reason": reason}
             count += connection.execute(sa.update(table).where(*which).values(values)).rowcount
     return count
@@ -302,12 +301,12 @@ def _clear_acts(ledger: Ledger, connection: Connection, person: Person) -> int:
 def _tell_holds(ledger: Ledger, connection: Connection, person: Person) -> int:
     """Tell the questions about others without them."""
     table, count = schema.hold, 0
-    for row in connection.execute(sa.select(table).where(table.c.pair == ledger.pair)).all():
+    for row in connection.execute(sa.select(table).where(ledger.owns(table))).all():
         wiped = Wiped(person)
         body = wiped.document(json.loads(row.body))
         answer = wiped.document({"decision": row.decision, "reason": row.reason})
         if wiped.changed:
-            which = (table.c.pair == ledger.pair, table.c.hold_id == row.hold_id)
+            which = (ledger.owns(table), table.c.hold_id == row.hold_id)
             values = {"body": line(body), **answer}
             count += connection.execute(sa.update(table).where(*which).values(values)).rowcount
     return count
@@ -316,7 +315,7 @@ def _tell_holds(ledger: Ledger, connection: Connection, person: Person) -> int:
 def _tell_runs(ledger: Ledger, connection: Connection, person: Person) -> int:
     """Tell what is kept of each run without them."""
     table, count = schema.run, 0
-    for row in connection.execute(sa.select(table).where(table.c.pair == ledger.pair)).all():
+    for row in connection.execute(sa.select(table).where(ledger.owns(table))).all():
         wiped = Wiped(person)
         summary = wiped.document(json.loads(row.summary))
         if wiped.changed:

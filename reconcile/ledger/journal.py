@@ -69,9 +69,8 @@ class Journal:
 
     def forgotten(self) -> list[tuple[str, str]]:
         """(entity, link_id) of the links that the run forgot."""
-        return [
-            (operation.entity.value, operation.link_id) for operation in self._noted(_FORGOTTEN)
-        ]
+        operations = self._noted(_FORGOTTEN)
+        return [(operation.entity.value, operation.link_id) for operation in operations]
 
     def linked(self) -> Iterator[Operation]:
         """The links that the run made and did not come to settle, streamed: a million, perhaps."""
@@ -80,9 +79,7 @@ class Journal:
     def _noted(self, status: str) -> Iterator[Operation]:
         table = schema.journal
         query = sa.select(table.c.operation).where(self._mine, table.c.status == status)
-        with self.ledger.engine.connect().execution_options(
-            stream_results=True, yield_per=_BATCH
-        ) as connection:
+        with self.ledger.streaming() as connection:
             for (line,) in connection.execute(query):
                 yield operation_from(json.loads(line))
 
@@ -99,38 +96,33 @@ class Journal:
         if not rows:
             return
         table = schema.journal
-        again = [row["op_id"] for row in rows]
+        # What was skipped may be begun again: the later attempt takes its place.
+        op_ids = [row["op_id"] for row in rows]
+        again = (table.c.run_id == self.run_id, table.c.op_id.in_(op_ids))
         with self.ledger.transaction() as connection:
-            connection.execute(
-                sa.delete(table).where(table.c.run_id == self.run_id, table.c.op_id.in_(again))
-            )
+            connection.execute(sa.delete(table).where(*again))
             connection.execute(sa.insert(table), rows)
 
     def end(self, outcome: Outcome, now: str) -> None:
         """Commit what became of one operation."""
         table = schema.journal
+        mine = (table.c.run_id == self.run_id, table.c.op_id == outcome.op_id)
+        ended = {
+            "status": outcome.status.value,
+            "outcome": outcome_json(replace(outcome, settled_at=now)),
+            "ended_at": now,
+        }
         with self.ledger.transaction() as connection:
-            connection.execute(
-                sa.update(table)
-                .where(table.c.run_id == self.run_id, table.c.op_id == outcome.op_id)
-                .values(
-                    status=outcome.status.value,
-                    outcome=outcome_json(replace(outcome, settled_at=now)),
-                    ended_at=now,
-                )
-            )
+            connection.execute(sa.update(table).where(*mine).values(ended))
 
     def known(self, op_ids: Sequence[str]) -> dict[str, Status | None]:
         """Those of the operations that were begun before, with their status (None: in doubt)."""
         table = schema.journal
-        query = sa.select(table.c.op_id, table.c.status).where(
-            table.c.run_id == self.run_id, table.c.op_id.in_(list(op_ids))
-        )
+        named = (table.c.run_id == self.run_id, table.c.op_id.in_(list(op_ids)))
+        query = sa.select(table.c.op_id, table.c.status).where(*named)
         with self.ledger.engine.connect() as connection:
-            return {
-                op_id: Status(status) if status else None
-                for op_id, status in connection.execute(query)
-            }
+            rows = connection.execute(query).all()
+        return {op_id: Status(status) if status else None for op_id, status in rows}
 
     def in_doubt(self) -> list[Operation]:
         """Operations without a certain end, in the order they were begun.
@@ -161,9 +153,7 @@ class Journal:
             .where(self._mine, table.c.status.not_in(_OF_LINKS))
             .order_by(table.c.ended_at, table.c.op_id)
         )
-        with self.ledger.engine.connect().execution_options(
-            stream_results=True, yield_per=_BATCH
-        ) as connection:
+        with self.ledger.streaming() as connection:
             for line, outcome in connection.execute(query):
                 yield operation_from(json.loads(line)), outcome_from(json.loads(outcome))
 
@@ -171,15 +161,14 @@ class Journal:
         """What became of every ended operation, streamed; in no order."""
         table = schema.journal
         query = sa.select(table.c.outcome).where(self._mine, table.c.status.not_in(_OF_LINKS))
-        with self.ledger.engine.connect().execution_options(
-            stream_results=True, yield_per=_BATCH
-        ) as connection:
+        with self.ledger.streaming() as connection:
             for (outcome,) in connection.execute(query):
                 yield outcome_from(json.loads(outcome))
 
     def summary(self) -> Mapping[str, int]:
         """How many writes ended in each status; "in_doubt" for those that did not."""
         table = schema.journal
+        # SQL's NOT IN leaves NULL out, which is what stands for a write in doubt.
         a_write = sa.or_(table.c.status.is_(None), table.c.status.not_in(_OF_LINKS))
         mine = (table.c.run_id == self.run_id, a_write)
         query = sa.select(table.c.status, sa.func.count()).where(*mine).group_by(table.c.status)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from reconcile.entities import OWNER
 from reconcile.ledger import schema, tombstones
+from reconcile.ledger.chunks import chunks
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Side
 
@@ -30,10 +31,9 @@ def holders(ledger: Ledger, worths: Iterable[str]) -> set[tuple[Side, str]]:
     """The contacts that were last known by one of these."""
     table, contacts = schema.known, set()
     with ledger.engine.connect() as connection:
-        for chunk in _chunks(worths):
-            query = sa.select(table.c.side, table.c.key).where(
-                table.c.pair == ledger.pair, table.c.worth.in_(chunk)
-            )
+        for chunk in chunks(sorted(worths), _BATCH):
+            known = (ledger.owns(table), table.c.worth.in_(chunk))
+            query = sa.select(table.c.side, table.c.key).where(*known)
             contacts |= {(Side(row.side), row.key) for row in connection.execute(query)}
     return contacts
 
@@ -42,7 +42,7 @@ def of_keys(ledger: Ledger, connection: Connection, side: Side, keys: Sequence[s
     """What these contacts of a side, some thousand at most, were last known by."""
     table = schema.known
     query = sa.select(table.c.key, table.c.worth).where(
-        table.c.pair == ledger.pair, table.c.side == side.value, table.c.key.in_(keys)
+        ledger.owns(table), table.c.side == side.value, table.c.key.in_(keys)
     )
     return [(row.key, row.worth) for row in connection.execute(query)]
 
@@ -55,7 +55,7 @@ def strangers(ledger: Ledger, connection: Connection, side: Side) -> set[str]:
         link.c.entity == OWNER.value,
         link.c[f"{side}_key"] == table.c.key,
     )
-    mine = (table.c.pair == ledger.pair, table.c.side == side.value)
+    mine = (ledger.owns(table), table.c.side == side.value)
     return set(connection.execute(sa.select(table.c.key).where(*mine, ~linked)).scalars())
 
 
@@ -70,9 +70,8 @@ def add(
     marks = ", ".join([mark] * 4)
     statement = f"INSERT INTO known (pair, side, key, worth) VALUES ({marks})"
     for batch in batches:
-        connection.exec_driver_sql(
-            statement, [(ledger.pair, side.value, key, digest) for key, digest in batch]
-        )
+        rows = [(ledger.pair, side.value, key, digest) for key, digest in batch]
+        connection.exec_driver_sql(statement, rows)
 
 
 def remove(
@@ -84,20 +83,21 @@ def remove(
     """Forget these (key, digest)."""
     table = schema.known
     one = sa.delete(table).where(
-        table.c.pair == ledger.pair,
+        ledger.owns(table),
         table.c.side == side.value,
         table.c.key == sa.bindparam("its_key"),
         table.c.worth == sa.bindparam("its_worth"),
     )
     for batch in batches:
-        connection.execute(one, [{"its_key": key, "its_worth": digest} for key, digest in batch])
+        rows = [{"its_key": key, "its_worth": digest} for key, digest in batch]
+        connection.execute(one, rows)
 
 
 def forget(ledger: Ledger, connection: Connection, side: Side, keys: Iterable[str]) -> int:
     """Forget all that these contacts of a side are known by; returns how many rows."""
     table, gone = schema.known, 0
-    for chunk in _chunks(keys):
-        which = (table.c.pair == ledger.pair, table.c.side == side.value, table.c.key.in_(chunk))
+    for chunk in chunks(sorted(keys), _BATCH):
+        which = (ledger.owns(table), table.c.side == side.value, table.c.key.in_(chunk))
         gone += connection.execute(sa.delete(table).where(*which)).rowcount
     return gone
 
@@ -105,16 +105,10 @@ def forget(ledger: Ledger, connection: Connection, side: Side, keys: Iterable[st
 def doubt(ledger: Ledger, connection: Connection) -> None:
     """Note that not all is known any more, until the next full run has read everybody."""
     table = schema.pair
-    connection.execute(sa.update(table).where(table.c.pair == ledger.pair).values(known=None))
+    connection.execute(sa.update(table).where(ledger.owns(table)).values(known=None))
 
 
 def clear(ledger: Ledger, connection: Connection) -> None:
     """Forget what all contacts of the pair are known by."""
     table = schema.known
-    connection.execute(sa.delete(table).where(table.c.pair == ledger.pair))
-
-
-def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
-    listed = sorted(names)
-    for start in range(0, len(listed), _BATCH):
-        yield listed[start : start + _BATCH]
+    connection.execute(sa.delete(table).where(ledger.owns(table)))

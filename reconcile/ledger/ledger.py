@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, Engine, Row
 from reconcile.entities import PARENTS
 from reconcile.errors import Locked, StateError
 from reconcile.ledger import schema
+from reconcile.ledger.chunks import chunks
 from reconcile.ledger.engine import open_engine
 from reconcile.ledger.fence import check_held
 from reconcile.model import Entity, Side
@@ -76,6 +77,10 @@ class Ledger:
                 code="LEDGER",
             ) from error
 
+    def owns(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        """SQL for which rows of a table are this pair's: pairs share a database, and nothing else."""
+        return table.c.pair == self.pair
+
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
@@ -91,12 +96,15 @@ class Ledger:
             if self.held_by:
                 check_held(connection, self.pair, self.held_by)
 
+    def streaming(self) -> AbstractContextManager[Connection]:
+        """A connection whose results come as they are asked for: a million rows, perhaps."""
+        return self.engine.connect().execution_options(stream_results=True, yield_per=_BATCH)
+
     def state(self) -> PairState:
         """What is known of the pair; the default where it was never settled."""
+        query = sa.select(schema.pair).where(self.owns(schema.pair))
         with self.engine.connect() as connection:
-            row = connection.execute(
-                sa.select(schema.pair).where(schema.pair.c.pair == self.pair)
-            ).one_or_none()
+            row = connection.execute(query).one_or_none()
         if row is None:
             return PairState()
         return PairState(*(getattr(row, column.name) for column in fields(PairState)))
@@ -105,7 +113,7 @@ class Ledger:
         """Replace the pair's state, inside a settlement."""
         table = schema.pair
         values = asdict(state)
-        done = connection.execute(sa.update(table).where(table.c.pair == self.pair).values(values))
+        done = connection.execute(sa.update(table).where(self.owns(table)).values(values))
         if done.rowcount == 0:
             connection.execute(sa.insert(table).values(pair=self.pair, **values))
 
@@ -114,12 +122,9 @@ class Ledger:
     def links(self, entity: Entity, columns: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
         """Batches of link rows with the given columns, streamed."""
         table = schema.link
-        query = sa.select(*(table.c[name] for name in columns)).where(
-            table.c.pair == self.pair, table.c.entity == entity.value
-        )
-        with self.engine.connect().execution_options(
-            stream_results=True, yield_per=_BATCH
-        ) as connection:
+        selected = [table.c[name] for name in columns]
+        query = sa.select(*selected).where(self.owns(table), table.c.entity == entity.value)
+        with self.streaming() as connection:
             for batch in connection.execute(query).partitions():
                 yield [tuple(row) for row in batch]
 
@@ -130,10 +135,9 @@ class Ledger:
         table = schema.link
         selected = [table.c[name] for name in columns]
         with self.engine.connect() as connection:
-            for start in range(0, len(link_ids), _BATCH):
-                chunk = list(link_ids[start : start + _BATCH])
+            for chunk in chunks(link_ids, _BATCH):
                 query = sa.select(*selected).where(
-                    table.c.pair == self.pair,
+                    self.owns(table),
                     table.c.entity == entity.value,
                     table.c.link_id.in_(chunk),
                 )
@@ -144,67 +148,66 @@ class Ledger:
         if not rows:
             return
         table = schema.link
-        for entity, ids in _by_entity([(str(row["entity"]), str(row["link_id"])) for row in rows]):
-            there = (table.c.pair == self.pair, table.c.entity == entity, table.c.link_id.in_(ids))
+        names = [(str(row["entity"]), str(row["link_id"])) for row in rows]
+        for entity, ids in _by_entity(names):
+            there = (self.owns(table), table.c.entity == entity, table.c.link_id.in_(ids))
             connection.execute(sa.delete(table).where(*there))
-        connection.execute(sa.insert(schema.link), [{"pair": self.pair, **row} for row in rows])
+        connection.execute(sa.insert(table), [{"pair": self.pair, **row} for row in rows])
 
     def bury_links(
         self, connection: Connection, names: Sequence[tuple[str, str]], *, at: str
     ) -> int:
         """Forget links, with a contact's tasks and notes, and remember their keys as gone."""
-        mine = schema.link.c.pair == self.pair
+        link = schema.link
         buried = 0
         self._drop_answers(connection, names)
         for entity, ids in _by_entity(names):
-            named = sa.and_(mine, schema.link.c.entity == entity, schema.link.c.link_id.in_(ids))
-            buried += self._bury(connection, named, at)
+            named = (self.owns(link), link.c.entity == entity, link.c.link_id.in_(ids))
+            buried += self._bury(connection, sa.and_(*named), at)
             if Entity(entity).children:
-                buried += self._bury(connection, sa.and_(mine, schema.link.c.parent.in_(ids)), at)
+                hanging = sa.and_(self.owns(link), link.c.parent.in_(ids))
+                buried += self._bury(connection, hanging, at)
         return buried
 
     def _bury(self, connection: Connection, which: sa.ColumnElement[bool], at: str) -> int:
-        table, graves = schema.link, schema.grave
-        named = (table.c.entity, table.c.link_id, table.c.app_key, table.c.ghl_key)
-        rows = list(connection.execute(sa.select(*named).where(which)))
-        ends = [
-            {"entity": row.entity, "side": side, "key": key, "other_key": other_key}
-            | {"pair": self.pair, "at": at}
-            for row in rows
-            for side, key, other_key in (
-                ("app", row.app_key, row.ghl_key),
-                ("ghl", row.ghl_key, row.app_key),
-            )
-        ]
-        if ends:
-            same = sa.and_(
-                *(
-                    graves.c[name] == sa.bindparam(f"old_{name}")
-                    for name in ("pair", "entity", "side", "key")
-                )
-            )
-            connection.execute(
-                sa.delete(graves).where(same),
-                [{f"old_{name}": v for name, v in end.items()} for end in ends],
-            )
-            connection.execute(sa.insert(graves), ends)
-            self._forget_differences(connection, [(row.entity, row.link_id) for row in rows])
-            connection.execute(sa.delete(table).where(which))
+        """Forget the links that a condition names; returns how many."""
+        link = schema.link
+        named = (link.c.entity, link.c.link_id, link.c.app_key, link.c.ghl_key)
+        rows = connection.execute(sa.select(*named).where(which)).all()
+        if not rows:
+            return 0
+        self._remember_gone(connection, rows, at)
+        self._forget_differences(connection, [(row.entity, row.link_id) for row in rows])
+        connection.execute(sa.delete(link).where(which))
         return len(rows)
+
+    def _remember_gone(self, connection: Connection, links: Iterable[Row[Any]], at: str) -> None:
+        """Remember both ends of each link as gone: a key that is gone again is gone since now."""
+        graves = schema.grave
+        ends: list[dict[str, object]] = []
+        for row in links:
+            about = {"pair": self.pair, "entity": row.entity, "at": at}
+            app, ghl = row.app_key, row.ghl_key
+            ends.append(about | {"side": "app", "key": app, "other_key": ghl})
+            ends.append(about | {"side": "ghl", "key": ghl, "other_key": app})
+        of_end = ("pair", "entity", "side", "key")
+        same = [graves.c[name] == sa.bindparam(f"old_{name}") for name in of_end]
+        known = [{f"old_{name}": end[name] for name in of_end} for end in ends]
+        connection.execute(sa.delete(graves).where(*same), known)
+        connection.execute(sa.insert(graves), ends)
 
     def _forget_differences(self, connection: Connection, names: Sequence[tuple[str, str]]) -> None:
         """Strike what was known of the values of links that are no more."""
         table = schema.difference
         for entity, ids in _by_entity(names):
-            named = (table.c.pair == self.pair, table.c.entity == entity, table.c.link_id.in_(ids))
+            named = (self.owns(table), table.c.entity == entity, table.c.link_id.in_(ids))
             connection.execute(sa.delete(table).where(*named))
 
     def graves(self, *, since: str) -> list[tuple[str, str, str, str]]:
         """(entity, side, key, at) of records whose link was forgotten since then."""
         table = schema.grave
-        query = sa.select(table.c.entity, table.c.side, table.c.key, table.c.at).where(
-            table.c.pair == self.pair, table.c.at >= since
-        )
+        columns = (table.c.entity, table.c.side, table.c.key, table.c.at)
+        query = sa.select(*columns).where(self.owns(table), table.c.at >= since)
         with self.engine.connect() as connection:
             return [(row.entity, row.side, row.key, row.at) for row in connection.execute(query)]
 
@@ -215,15 +218,10 @@ class Ledger:
             Side.APP: (table.c.key, table.c.other_key),
             Side.GHL: (table.c.other_key, table.c.key),
         }
-        queries = [
-            sa.select(*keys).where(
-                table.c.pair == self.pair,
-                table.c.entity == entity.value,
-                table.c.side == side.value,
-                table.c.other_key.is_not(None),
-            )
-            for side, keys in ends.items()
-        ]
+        mine = (self.owns(table), table.c.entity == entity.value, table.c.other_key.is_not(None))
+        queries = []
+        for side, keys in ends.items():
+            queries.append(sa.select(*keys).where(*mine, table.c.side == side.value))
         with self.engine.connect() as connection:
             rows = connection.execute(sa.union(*queries)).all()
         return sorted((str(app_key), str(ghl_key)) for app_key, ghl_key in rows)
@@ -240,8 +238,9 @@ class Ledger:
         long again as the database does.
         """
         mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-        columns, marks = ", ".join(("pair", *names)), ", ".join(mark for _ in names)
-        statement = f"INSERT INTO link ({columns}) VALUES ({mark}, {marks})"
+        columns = ("pair", *names)
+        marks = ", ".join(mark for _ in columns)
+        statement = f"INSERT INTO link ({', '.join(columns)}) VALUES ({marks})"
         inserted = 0
         for batch in batches:
             connection.exec_driver_sql(statement, [(self.pair, *row) for row in batch])
@@ -253,7 +252,7 @@ class Ledger:
         table = schema.link
         wanted = [str(row["link_id"]) for row in rows]
         query = sa.select(table.c.entity, table.c.link_id).where(
-            table.c.pair == self.pair, table.c.link_id.in_(wanted)
+            self.owns(table), table.c.link_id.in_(wanted)
         )
         there = {(entity, link_id) for entity, link_id in connection.execute(query)}
         new = [row for row in rows if (row["entity"], row["link_id"]) not in there]
@@ -264,16 +263,14 @@ class Ledger:
         """Forget questions about lost ends of former links: a second loss is a new question."""
         table = schema.hold
         hold_ids = [_delete_hold(entity, link_id) for entity, link_id in names]
-        for start in range(0, len(hold_ids), _BATCH):
-            chunk = hold_ids[start : start + _BATCH]
-            connection.execute(
-                sa.delete(table).where(table.c.pair == self.pair, table.c.hold_id.in_(chunk))
-            )
+        for chunk in chunks(hold_ids, _BATCH):
+            asked_so = (self.owns(table), table.c.hold_id.in_(chunk))
+            connection.execute(sa.delete(table).where(*asked_so))
 
     def linked(self) -> dict[str, int]:
         """How many links there are, by entity."""
         table = schema.link
-        query = sa.select(table.c.entity, sa.func.count()).where(table.c.pair == self.pair)
+        query = sa.select(table.c.entity, sa.func.count()).where(self.owns(table))
         with self.engine.connect() as connection:
             rows = connection.execute(query.group_by(table.c.entity)).all()
         return {str(entity): int(count) for entity, count in rows}
@@ -283,7 +280,7 @@ class Ledger:
         table = schema.link
         column = table.c[f"{side}_key"]
         query = sa.select(column).where(
-            table.c.pair == self.pair, table.c.entity == entity.value, column.in_(list(keys))
+            self.owns(table), table.c.entity == entity.value, column.in_(list(keys))
         )
         with self.engine.connect() as connection:
             return {key for (key,) in connection.execute(query)}
@@ -292,7 +289,7 @@ class Ledger:
         """A linked contact's key on a side."""
         table = schema.link
         query = sa.select(table.c[f"{side}_key"]).where(
-            table.c.pair == self.pair,
+            self.owns(table),
             table.c.entity.in_(PARENTS),
             table.c.link_id == link_id,
         )
@@ -305,9 +302,7 @@ class Ledger:
         """Hold rows, oldest first."""
         table = schema.hold
         query = (
-            sa.select(table)
-            .where(table.c.pair == self.pair)
-            .order_by(table.c.first_seen, table.c.hold_id)
+            sa.select(table).where(self.owns(table)).order_by(table.c.first_seen, table.c.hold_id)
         )
         if only_open:
             query = query.where(table.c.open)
@@ -318,21 +313,9 @@ class Ledger:
         """Every decision that counts."""
         table = schema.hold
         counts = sa.not_(table.c.values_digest.endswith(SPENT))
-        query = sa.select(table).where(
-            table.c.pair == self.pair, table.c.decision.is_not(None), counts
-        )
+        query = sa.select(table).where(self.owns(table), table.c.decision.is_not(None), counts)
         with self.engine.connect() as connection:
-            return [
-                Decision(
-                    row.hold_id,
-                    row.decision,
-                    row.values_digest,
-                    row.decided_by,
-                    row.decided_at,
-                    row.reason or "",
-                )
-                for row in connection.execute(query)
-            ]
+            return [_decision(row) for row in connection.execute(query)]
 
     def decide(self, *decisions: Decision) -> None:
         """Record a person's answers, all or none. Raises StateError where no hold asks so."""
@@ -344,7 +327,7 @@ class Ledger:
         table = schema.hold
         for decision in decisions:
             same_question = (
-                table.c.pair == self.pair,
+                self.owns(table),
                 table.c.hold_id == decision.hold_id,
                 table.c.values_digest == decision.values_digest,
             )
@@ -371,34 +354,28 @@ class Ledger:
         `until`. Who is there renews it.
         """
         table = schema.lease
+        lease = {"holder": holder, "expires_at": until}
         with self.transaction() as connection:
             ahead = (
-                table.c.pair == self.pair,
+                self.owns(table),
                 table.c.holder != holder,
                 table.c.expires_at > until,
             )
             connection.execute(sa.update(table).where(*ahead).values(expires_at=until))
         with self.transaction() as connection:
+            # Taken in the update itself: of two that find it free, the database lets one.
             free = sa.or_(table.c.holder == holder, table.c.expires_at <= now)
-            done = connection.execute(
-                sa.update(table)
-                .where(table.c.pair == self.pair, free)
-                .values(holder=holder, expires_at=until)
-            )
-            if done.rowcount:
+            take = sa.update(table).where(self.owns(table), free).values(lease)
+            if connection.execute(take).rowcount:
                 return
-            row = connection.execute(
-                sa.select(table).where(table.c.pair == self.pair)
-            ).one_or_none()
+            row = connection.execute(sa.select(table).where(self.owns(table))).one_or_none()
             if row is not None:
                 raise Locked(
                     f"pair {self.pair!r} is being run by {row.holder} until {row.expires_at}",
                     remedy="wait for it to end, or for its lease to expire if it was killed",
                 )
             try:
-                connection.execute(
-                    sa.insert(table).values(pair=self.pair, holder=holder, expires_at=until)
-                )
+                connection.execute(sa.insert(table).values(pair=self.pair, **lease))
             except sa.exc.IntegrityError as error:
                 raise Locked(
                     f"pair {self.pair!r} was taken by another run just now",
@@ -417,24 +394,32 @@ class Ledger:
         """Give the lease back, if it is still this holder's."""
         table = schema.lease
         with self.transaction() as connection:
-            connection.execute(
-                sa.delete(table).where(table.c.pair == self.pair, table.c.holder == holder)
-            )
+            connection.execute(sa.delete(table).where(self.owns(table), table.c.holder == holder))
+
+
+def _decision(row: Row[Any]) -> Decision:
+    return Decision(
+        row.hold_id,
+        row.decision,
+        row.values_digest,
+        row.decided_by,
+        row.decided_at,
+        row.reason or "",
+    )
 
 
 def _by_entity(names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
     """Chunks of link_ids with their entity."""
     for entity in sorted({entity for entity, _ in names}):
         ids = [link_id for kind, link_id in names if kind == entity]
-        for start in range(0, len(ids), _BATCH):
-            yield entity, ids[start : start + _BATCH]
+        for chunk in chunks(ids, _BATCH):
+            yield entity, chunk
 
 
 def _delete_hold(entity: str, link_id: str) -> str:
-    """The hold_id that absence.py gives the question about a link's missing end."""
-    return hashlib.md5(
-        f"delete\x1f{entity}\x1f{link_id}".encode(), usedforsecurity=False
-    ).hexdigest()[:20]
+    """The hold_id that `compare/absence_now.sql` gives the question about a missing end."""
+    recipe = f"delete\x1f{entity}\x1f{link_id}"
+    return hashlib.md5(recipe.encode(), usedforsecurity=False).hexdigest()[:20]
 
 
 def _migrate(engine: Engine) -> None:
@@ -449,9 +434,8 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        if (
-            engine.dialect.name == "postgresql"
-        ):  # two workers that open a new ledger at once would both make its tables
+        # Two workers that open a new ledger at once would both make its tables.
+        if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
         config.attributes["connection"] = connection
         try:
@@ -466,7 +450,8 @@ def _migrate(engine: Engine) -> None:
 
 def newest() -> str:
     """The version of the ledger's tables after every migration. They are numbered in order."""
-    return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+    files = (_MIGRATIONS / "versions").glob("[0-9]*.py")
+    return max(path.name.partition("_")[0] for path in files)
 
 
 def _version(engine: Engine) -> str | None:
@@ -474,6 +459,5 @@ def _version(engine: Engine) -> str | None:
     with engine.connect() as connection:
         if not sa.inspect(connection).has_table("ledger_version"):
             return None
-        return connection.execute(
-            sa.text("SELECT version_num FROM ledger_version")
-        ).scalar_one_or_none()
+        query = sa.text("SELECT version_num FROM ledger_version")
+        return connection.execute(query).scalar_one_or_none()

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from reconcile.ledger import schema
+from reconcile.ledger.chunks import chunks
 from reconcile.ledger.ledger import SPENT, Ledger
 from reconcile.model import Hold
 from reconcile.values.jsonl import hold_json
@@ -39,17 +40,16 @@ class RunRow:
 
 def start(ledger: Ledger, run_id: str, job: str, *, at: str) -> None:
     """Enter a run."""
+    row = {
+        "run_id": run_id,
+        "pair": ledger.pair,
+        "job": job,
+        "started_at": at,
+        "state": "running",
+        "summary": "{}",
+    }
     with ledger.transaction() as connection:
-        connection.execute(
-            sa.insert(schema.run).values(
-                run_id=run_id,
-                pair=ledger.pair,
-                job=job,
-                started_at=at,
-                state="running",
-                summary="{}",
-            )
-        )
+        connection.execute(sa.insert(schema.run).values(row))
 
 
 def mark(ledger: Ledger, run_id: str, **values: object) -> None:
@@ -63,34 +63,31 @@ def fail(ledger: Ledger, run_id: str, *, at: str) -> bool:
 
     Returns whether it was one.
     """
+    running = (schema.run.c.run_id == run_id, schema.run.c.state == "running")
+    update = sa.update(schema.run).where(*running).values(state="failed", ended_at=at)
     with ledger.transaction() as connection:
-        mine = sa.and_(schema.run.c.run_id == run_id, schema.run.c.state == "running")
-        return (
-            connection.execute(
-                sa.update(schema.run).where(mine).values(state="failed", ended_at=at)
-            ).rowcount
-            > 0
-        )
+        return connection.execute(update).rowcount > 0
 
 
 def remember(
     ledger: Ledger, run_id: str, *, state: str | None, summary: Mapping[str, Any], at: str
 ) -> None:
     """Keep a run's summary; `state` None leaves the state that its settlement gave it."""
-    values: dict[str, object] = {
-        "summary": json.dumps(summary, sort_keys=True, default=str),
-        "ended_at": at,
-    }
-    mark(ledger, run_id, **(values if state is None else values | {"state": state}))
+    values: dict[str, object] = {"summary": _packed(summary), "ended_at": at}
+    if state is not None:
+        values["state"] = state
+    mark(ledger, run_id, **values)
 
 
 def annotate(ledger: Ledger, run_id: str, **more: object) -> None:
     """Add to a run's summary."""
     row = find(ledger, run_id=run_id)
     if row is not None:
-        mark(
-            ledger, run_id, summary=json.dumps({**row.summary, **more}, sort_keys=True, default=str)
-        )
+        mark(ledger, run_id, summary=_packed({**row.summary, **more}))
+
+
+def _packed(summary: Mapping[str, Any]) -> str:
+    return json.dumps(summary, sort_keys=True, default=str)
 
 
 def mark_within(connection: Connection, run_id: str, **values: object) -> None:
@@ -107,20 +104,23 @@ def runs(ledger: Ledger, *, limit: int = 100, deltas: bool | None = None) -> lis
     table = schema.run
     query = (
         sa.select(table)
-        .where(table.c.pair == ledger.pair)
+        .where(ledger.owns(table))
         .order_by(table.c.started_at.desc(), table.c.run_id.desc())
     )
     if deltas is not None:
-        query = query.where((table.c.job == DELTA) if deltas else (table.c.job != DELTA))
+        a_delta = table.c.job == DELTA
+        query = query.where(a_delta if deltas else ~a_delta)
     with ledger.engine.connect() as connection:
-        return [_row(row) for row in connection.execute(query.limit(limit)) if is_name(row.run_id)]
+        rows = connection.execute(query.limit(limit)).all()
+    # A name that could not be a folder's is not one of ours, whoever put it into the database.
+    return [_row(row) for row in rows if is_name(row.run_id)]
 
 
 def last_noting(ledger: Ledger, member: str) -> str | None:
     """When the newest run began whose summary has a member that says true."""
     table = schema.run
     noted = table.c.summary.contains(f'"{member}": true', autoescape=True)
-    query = sa.select(sa.func.max(table.c.started_at)).where(table.c.pair == ledger.pair, noted)
+    query = sa.select(sa.func.max(table.c.started_at)).where(ledger.owns(table), noted)
     with ledger.engine.connect() as connection:
         moment: str | None = connection.execute(query).scalar_one()
     return moment
@@ -131,7 +131,7 @@ def unsettled(ledger: Ledger) -> list[str]:
     table = schema.run
     query = (
         sa.select(table.c.run_id)
-        .where(table.c.pair == ledger.pair, table.c.state.in_(UNSETTLED))
+        .where(ledger.owns(table), table.c.state.in_(UNSETTLED))
         .order_by(table.c.started_at)
     )
     with ledger.engine.connect() as connection:
@@ -143,7 +143,7 @@ def find(
 ) -> RunRow | None:
     """The newest run with that name or that plan."""
     table = schema.run
-    query = sa.select(table).where(table.c.pair == ledger.pair).order_by(table.c.started_at.desc())
+    query = sa.select(table).where(ledger.owns(table)).order_by(table.c.started_at.desc())
     if run_id is not None:
         query = query.where(table.c.run_id == run_id)
     if plan_digest is not None:
@@ -188,54 +188,34 @@ def put_holds(
     came.
     """
     table = schema.hold
-    known = {
-        row.hold_id: row
-        for row in connection.execute(sa.select(table).where(table.c.pair == ledger.pair))
-    }
+    rows = connection.execute(sa.select(table).where(ledger.owns(table)))
+    known = {row.hold_id: row for row in rows}
     fresh: list[dict[str, object]] = []
     seen = set()
     for hold in holds:
         seen.add(hold.hold_id)
-        body = hold_json(hold)
-        before = known.get(hold.hold_id)
-        if before is None:
-            fresh.append(
-                {
-                    "pair": ledger.pair,
-                    "hold_id": hold.hold_id,
-                    "body": body,
-                    "values_digest": hold.values_digest,
-                }
-                | {"first_run": run_id, "first_seen": at, "last_run": run_id, "open": True}
-            )
-            continue
-        changed: dict[str, object] = {
-            "body": body,
+        now: dict[str, object] = {
+            "body": hold_json(hold),
             "values_digest": hold.values_digest,
             "last_run": run_id,
             "open": True,
         }
+        before = known.get(hold.hold_id)
+        if before is None:
+            first = {"first_run": run_id, "first_seen": at}
+            fresh.append({"pair": ledger.pair, "hold_id": hold.hold_id, **now, **first})
+            continue
         if before.values_digest != hold.values_digest:
-            changed |= {"decision": None, "decided_by": None, "decided_at": None, "reason": None}
-        mine = (table.c.pair == ledger.pair, table.c.hold_id == hold.hold_id)
-        connection.execute(sa.update(table).where(*mine).values(**changed))
+            now |= {"decision": None, "decided_by": None, "decided_at": None, "reason": None}
+        mine = (ledger.owns(table), table.c.hold_id == hold.hold_id)
+        connection.execute(sa.update(table).where(*mine).values(**now))
     if fresh:
         connection.execute(sa.insert(table), fresh)
-    closed = [
-        hold_id
-        for hold_id, row in known.items()
-        if row.open
-        and hold_id not in seen
-        and hold_id not in unread
-        and _may_close(row.body, within)
-    ]
-    for start_at in range(0, len(closed), 1_000):
-        chunk = closed[start_at : start_at + 1_000]
-        connection.execute(
-            sa.update(table)
-            .where(table.c.pair == ledger.pair, table.c.hold_id.in_(chunk))
-            .values(open=False)
-        )
+    vanished = [row for name, row in known.items() if name not in seen and name not in unread]
+    closed = [row.hold_id for row in vanished if row.open and _may_close(row.body, within)]
+    for chunk in chunks(closed, 1_000):
+        mine = (ledger.owns(table), table.c.hold_id.in_(chunk))
+        connection.execute(sa.update(table).where(*mine).values(open=False))
     return len(seen)
 
 
@@ -248,22 +228,21 @@ def spend_answers(
     `needed` are the hold ids of what a run over everything still found so.
     """
     table = schema.hold
-    answered = (table.c.pair == ledger.pair, table.c.decision.is_not(None), sa.not_(table.c.open))
+    answered = (ledger.owns(table), table.c.decision.is_not(None), sa.not_(table.c.open))
     for row in connection.execute(sa.select(table).where(*answered)).all():
+        if row.hold_id in needed or row.values_digest.endswith(SPENT):
+            continue
         hold = json.loads(row.body)
-        over = (
-            hold["kind"] in ("conflict", "delete")
-            and hold["entity"] in entities
-            and row.hold_id not in needed
-        )
-        if over and not row.values_digest.endswith(SPENT):
-            mine = (table.c.pair == ledger.pair, table.c.hold_id == row.hold_id)
-            connection.execute(
-                sa.update(table).where(*mine).values(values_digest=row.values_digest + SPENT)
-            )
+        # Other answers, such as that two records are one, stay true without a question.
+        if hold["kind"] not in ("conflict", "delete") or hold["entity"] not in entities:
+            continue
+        mine = (ledger.owns(table), table.c.hold_id == row.hold_id)
+        spent = {"values_digest": row.values_digest + SPENT}
+        connection.execute(sa.update(table).where(*mine).values(spent))
 
 
 def _may_close(body: str, within: Collection[str] | None) -> bool:
+    """Whether a run that did not find a question any more may close it; see `put_holds`."""
     if within is None:
         return True
     hold = json.loads(body)

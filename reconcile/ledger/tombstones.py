@@ -30,19 +30,17 @@ def put(
     finds a record among them.
     """
     table = schema.tombstone
-    mine = table.c.pair == ledger.pair
+    mine = ledger.owns(table)
     known = sa.select(table.c.salt).where(mine).limit(1)
     salt = connection.execute(known).scalar_one_or_none() or salt
     there = set(connection.execute(sa.select(table.c.digest).where(mine)).scalars())
     digests = {digest(salt, trait): trait[0] for trait in traits}
-    rows = [
-        {"pair": ledger.pair, "digest": name, "entity": entity, "salt": salt, "at": at}
-        for name, entity in digests.items()
-        if name not in there
-    ]
-    if rows:
+    about = {"pair": ledger.pair, "salt": salt, "at": at}
+    new = [(name, entity) for name, entity in digests.items() if name not in there]
+    if new:
+        rows = [about | {"digest": name, "entity": entity} for name, entity in new]
         connection.execute(sa.insert(table), rows)
-    return len(rows)
+    return len(new)
 
 
 def read(ledger: Ledger) -> list[tuple[str, str, str]]:
@@ -50,5 +48,5 @@ def read(ledger: Ledger) -> list[tuple[str, str, str]]:
     table = schema.tombstone
     query = sa.select(table.c.entity, table.c.salt, table.c.digest)
     with ledger.engine.connect() as connection:
-        rows = connection.execute(query.where(table.c.pair == ledger.pair)).all()
+        rows = connection.execute(query.where(ledger.owns(table))).all()
     return [(row.entity, row.salt, row.digest) for row in rows]

@@ -18,7 +18,7 @@ def get(ledger: Ledger, side: Side) -> str | None:
     None where it never was.
     """
     table = schema.watermark
-    query = sa.select(table.c.at).where(table.c.pair == ledger.pair, table.c.side == side.value)
+    query = sa.select(table.c.at).where(ledger.owns(table), table.c.side == side.value)
     with ledger.engine.connect() as connection:
         return connection.execute(query).scalar_one_or_none()
 
@@ -31,7 +31,7 @@ def put(ledger: Ledger, connection: sa.Connection, side: Side, at: str) -> None:
     A mark in the future would hide every change until then.
     """
     table = schema.watermark
-    mine = (table.c.pair == ledger.pair, table.c.side == side.value)
+    mine = (ledger.owns(table), table.c.side == side.value)
     known = connection.execute(sa.select(table.c.at).where(*mine)).scalar_one_or_none()
     if known is None:
         connection.execute(sa.insert(table).values(pair=ledger.pair, side=side.value, at=at))

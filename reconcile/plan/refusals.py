@@ -141,7 +141,7 @@ def _linked(
 ) -> set[str]:
     table = schema.link
     query = sa.select(table.c.link_id).where(
-        table.c.pair == ledger.pair,
+        ledger.owns(table),
         table.c.entity == entity.value,
         table.c.link_id.in_(link_ids),
     )
@@ -160,7 +160,7 @@ def note_holders(stage: Stage, ledger: Ledger, connection: Connection) -> None:
     if not seen:
         return
     update = sa.update(table).where(
-        table.c.pair == ledger.pair,
+        ledger.owns(table),
         table.c.entity == sa.bindparam("seen_entity"),
         table.c.link_id == sa.bindparam("seen_link_id"),
         table.c.field == sa.bindparam("seen_field"),

@@ -21,9 +21,9 @@ def missing(stage: Stage, ledger: Ledger) -> dict[tuple[Entity, Side], int]:
     Empty where none is.
     """
     link, undo = schema.link, schema.run
-    ever = sa.exists().where(undo.c.pair == ledger.pair, undo.c.job == UNDO)
+    ever = sa.exists().where(ledger.owns(undo), undo.c.job == UNDO)
     marked = sa.select(link.c.entity, link.c.link_id).where(
-        link.c.pair == ledger.pair, link.c.how.like("undone by %"), ever
+        ledger.owns(link), link.c.how.like("undone by %"), ever
     )
     with ledger.engine.connect() as connection:
         rows = [tuple(row) for row in connection.execute(marked)]

@@ -57,7 +57,7 @@ class Twins:
             sa.select(link.c.link_id)
             .join(run, run.c.run_id == link.c.since_run)
             .where(
-                link.c.pair == self.ledger.pair,
+                self.ledger.owns(link),
                 link.c.entity == self.mapped.entity.value,
                 link.c[f"{side}_key"] == key,
                 run.c.started_at < self.since,
