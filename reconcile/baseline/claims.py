@@ -36,21 +36,23 @@ def settle(ledger: Ledger, connection: Connection, done: Done) -> tuple[Done, li
     creates = [(o, outcome) for o, outcome in done if o.kind is OpKind.CREATE]
     ends = [end for o, outcome in creates for end in _ends(o, outcome)]
     owner, missing = _owners(ledger, connection, ends)
-    valid: set[str] = set()
+    creates.sort(key=lambda entry: entry[1].status is not Status.DONE)
+    without_link: set[str] = set()
     vacated: list[Name] = []
-    for operation, outcome in sorted(creates, key=lambda each: each[1].status is not Status.DONE):
-        own = _ends(operation, outcome)
+    for operation, outcome in creates:
+        link_id = operation.link_id
         if outcome.status is Status.DONE and outcome.key:
             given = (operation.entity, operation.side, outcome.key)
-            if given in missing and owner[given] != operation.link_id:
+            if given in missing and owner[given] != link_id:
                 vacated.append((operation.entity.value, owner.pop(given)))
-        if all(owner.get(end, operation.link_id) == operation.link_id for end in own):
-            owner |= dict.fromkeys(own, operation.link_id)
-            missing -= set(own)
-            valid.add(operation.op_id)
-    return [
-        (o, outcome) for o, outcome in done if o.kind is not OpKind.CREATE or o.op_id in valid
-    ], vacated
+        own = _ends(operation, outcome)
+        if any(owner.get(end, link_id) != link_id for end in own):
+            without_link.add(operation.op_id)
+            continue
+        owner |= dict.fromkeys(own, link_id)
+        missing -= set(own)
+    staying = [(o, outcome) for o, outcome in done if o.op_id not in without_link]
+    return staying, vacated
 
 
 def _ends(operation: Operation, outcome: Outcome) -> list[_End]:
@@ -70,12 +72,14 @@ def _owners(
     owners: dict[_End, str] = {}
     missing: set[_End] = set()
     for (entity, side), group in groupby(sorted(ends), key=lambda end: end[:2]):
-        column, absent = table.c[f"{side}_key"], table.c[f"{side}_absent"]
-        mine = (ledger.owns(table), table.c.entity == entity.value)
-        query = sa.select(column, table.c.link_id, absent).where(
-            *mine, column.in_([key for _, _, key in group])
-        )
+        keys = [key for _, _, key in group]
+        column = table.c[f"{side}_key"]
+        absent = table.c[f"{side}_absent"]
+        named = (ledger.owns(table), table.c.entity == entity.value, column.in_(keys))
+        query = sa.select(column, table.c.link_id, absent).where(*named)
         for key, link_id, runs in connection.execute(query):
-            owners[entity, side, key] = link_id
-            missing |= {(entity, side, key)} if runs else set()
+            end = (entity, side, key)
+            owners[end] = link_id
+            if runs:
+                missing.add(end)
     return owners, missing

@@ -14,11 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from reconcile.ledger import schema
+from reconcile.ledger.chunks import chunks
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, fingerprint
 from reconcile.stage.models import render
 from reconcile.stage.quoting import literal, quoted
 from reconcile.stage.stage import Stage
+from reconcile.stage.texts import text
 from reconcile.values.mapping import EntityMap, Field, plain
 from reconcile.values.mapping import Mapping as PairMapping
 
@@ -76,11 +78,8 @@ Digests = Mapping[tuple[Entity, str], str]
 
 def digests(mapping: PairMapping) -> Digests:
     """What each field's mapping is called now."""
-    return {
-        (mapped.entity, field.name): field_digest(field)
-        for mapped in mapping.entities
-        for field in mapped.fields
-    }
+    fields = [(mapped.entity, field) for mapped in mapping.entities for field in mapped.fields]
+    return {(entity, field.name): field_digest(field) for entity, field in fields}
 
 
 _COLUMNS = (
@@ -101,10 +100,10 @@ def load(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     fields = {field.name: field for field in mapped.fields}
     with ledger.engine.connect() as connection:
         entries = connection.execute(query).all()
-    rows = [
-        (*_renewed(row._asdict(), fields), now.get(row.field) == row.field_digest)
-        for row in entries
-    ]
+    rows = []
+    for row in entries:
+        current = now.get(row.field) == row.field_digest
+        rows.append((*_renewed(row._asdict(), fields), current))
     columns = [*((name, "VARCHAR") for name in _COLUMNS), ("current", "BOOLEAN")]
     stage.fill(f"stage.difference_{mapped.entity}", columns, [rows])
 
@@ -117,28 +116,28 @@ def _renewed(row: dict[str, Cell], fields: Mapping[str, Field]) -> list[Cell]:
     field = fields.get(str(row["field"]))
     if field is not None and not row["item"]:
         side = Side(str(row["side"]))
-        ends = {"sent": side.other, "stored": side}
-        row |= {
-            name: field.codec.reread(cell, end)
-            for name, end in ends.items()
-            if (cell := row[name]) is not None
-        }
+        for name, end in (("sent", side.other), ("stored", side)):
+            cell = row[name]
+            if cell is not None:
+                row[name] = field.codec.reread(cell, end)
     return [row[name] for name in _COLUMNS]
 
 
 def ready(stage: Stage, mapped: EntityMap) -> None:
     """Make sure that there is a `difference_e`, without a row where nothing was loaded."""
-    columns = ", ".join([*(f"{quoted(name)} VARCHAR" for name in _COLUMNS), "current BOOLEAN"])
-    if not stage.has(f"difference_{mapped.entity}"):
-        stage.run(f"CREATE TABLE stage.difference_{mapped.entity} ({columns})")
+    if stage.has(f"difference_{mapped.entity}"):
+        return
+    columns = [f"{quoted(name)} VARCHAR" for name in _COLUMNS]
+    columns.append("current BOOLEAN")
+    stage.run(f"CREATE TABLE stage.difference_{mapped.entity} ({', '.join(columns)})")
 
 
 def restore(stage: Stage, mapped: EntityMap, relation: str) -> None:
     """Create `difference_e` from an archived one, with what is `current` under this mapping."""
-    now = [
-        f"{{'field': {literal(each.name)}, 'digest': {literal(field_digest(each))}}}"
-        for each in mapped.fields
-    ]
+    now = []
+    for each in mapped.fields:
+        name, digest = literal(each.name), literal(field_digest(each))
+        now.append(f"{{'field': {name}, 'digest': {digest}}}")
     current = f"list_contains([{', '.join(now)}], {{'field': field, 'digest': field_digest}})"
     stage.run(
         f"CREATE OR REPLACE TABLE stage.difference_{mapped.entity} AS "
@@ -152,20 +151,16 @@ def put(ledger: Ledger, connection: Connection, differences: Iterable[Difference
     Of several of one value the last counts: one that changes places with another is first cleared
     and then set, and a side may drop both.
     """
-    names = ("pair", "entity", "link_id", "field", "item")
-    latest = {
-        tuple(row[name] for name in names): row
-        for row in (_row(ledger, each) for each in differences)
-    }
-    rows = list(latest.values())
     table = schema.difference
-    same = sa.and_(*(table.c[name] == sa.bindparam(f"old_{name}") for name in names))
-    for start in range(0, len(rows), _BATCH):
-        batch = rows[start : start + _BATCH]
-        connection.execute(
-            sa.delete(table).where(same),
-            [{f"old_{name}": row[name] for name in names} for row in batch],
-        )
+    names = ("pair", "entity", "link_id", "field", "item")
+    same = [table.c[name] == sa.bindparam(f"old_{name}") for name in names]
+    latest = {}
+    for each in differences:
+        row = _row(ledger, each)
+        latest[tuple(row[name] for name in names)] = row
+    for batch in chunks(list(latest.values()), _BATCH):
+        replaced = [{f"old_{name}": row[name] for name in names} for row in batch]
+        connection.execute(sa.delete(table).where(*same), replaced)
         connection.execute(sa.insert(table), batch)
 
 
@@ -184,16 +179,15 @@ def forget(
     """
     table = schema.difference
     mine = (ledger.owns(table), table.c.entity == entity.value)
-    named = tuple(
-        table.c[name] == sa.bindparam(f"old_{name}") for name in ("link_id", "field", "item")
-    )
-    for start in range(0, len(names), _BATCH):
-        batch = names[start : start + _BATCH]
-        rows = [
-            {"old_link_id": link_id, "old_field": field, "old_item": item}
-            for link_id, field, item in batch
-        ]
-        connection.execute(sa.delete(table).where(*mine, *named), rows)
+    bound_as = ("old_link_id", "old_field", "old_item")
+    named = [
+        table.c.link_id == sa.bindparam("old_link_id"),
+        table.c.field == sa.bindparam("old_field"),
+        table.c.item == sa.bindparam("old_item"),
+    ]
+    delete = sa.delete(table).where(*mine, *named)
+    for batch in chunks(names, _BATCH):
+        connection.execute(delete, [dict(zip(bound_as, place, strict=True)) for place in batch])
 
 
 # where differences come from ----------------------------------------------------------------------
@@ -246,13 +240,9 @@ class Source:
 
 def source(mapping: PairMapping, run_id: str, at: str) -> Source:
     """Where the differences come from that a run under this mapping leaves."""
-    by_item = {
-        (mapped.entity, field.name)
-        for mapped in mapping.entities
-        for field in mapped.fields
-        if field.by_item
-    }
-    return Source(digests(mapping), frozenset(by_item), run_id, at)
+    fields = [(mapped.entity, field) for mapped in mapping.entities for field in mapped.fields]
+    by_item = frozenset((entity, field.name) for entity, field in fields if field.by_item)
+    return Source(digests(mapping), by_item, run_id, at)
 
 
 def _entity(operation: Operation) -> Entity:
@@ -318,7 +308,11 @@ def undone(
     `written` is what that side holds now, `other` what the other one does.
     """
     because = f"taken back by run {source.run_id}"
-    for name in {**written, **other} if operation.kind is OpKind.CREATE else operation.after:
+    # A record that was made again may differ in any field, else in what the operation wrote alone.
+    names = [*operation.after]
+    if operation.kind is OpKind.CREATE:
+        names = [*{**written, **other}]
+    for name in names:
         mine, theirs = written.get(name), other.get(name)
         if (_entity(operation), name) in source.by_item:
             for item in sorted(_words(mine) ^ _words(theirs)):
@@ -341,8 +335,8 @@ def accepted(stage: Stage, mapped: EntityMap, source: Source) -> Iterator[Differ
                 field=str(field),
                 kind=Why.ACCEPTED,
                 side=Side.GHL,
-                sent=None if app is None else str(app),
-                stored=None if ghl is None else str(ghl),
+                sent=text(app),
+                stored=text(ghl),
                 because=str(because),
                 field_digest=source.digests.get((entity, str(field)), ""),
                 run_id=source.run_id,

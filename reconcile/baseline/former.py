@@ -12,6 +12,7 @@ from reconcile.stage.archive import Archived
 from reconcile.stage.models import render
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.stage.texts import text
 from reconcile.values.mapping import EntityMap
 
 
@@ -28,13 +29,15 @@ def bring(stage: Stage, mapped: EntityMap, side: Side, archived: Path) -> None:
 
 def newest(archived: Archived, entity: Entity, side: Side) -> str | None:
     """The latest date of change that a bulk read showed; what was read by key came later."""
-    names = {kind: f"{kind}_{entity}_{side}" for kind in ("raw", "proven")}
-    if not all(archived.has(name) for name in names.values()):
+    raw = archived.optional(f"raw_{entity}_{side}")
+    proven = archived.optional(f"proven_{entity}_{side}")
+    if raw is None or proven is None:
         return None
-    tables = {kind: archived.relation(name) for kind, name in names.items()}
-    query = render("baseline/newest", **tables)
-    row = archived.sql.execute(query).fetchone()
-    return str(row[0]) if row and row[0] is not None else None
+    row = archived.sql.execute(render("baseline/newest", raw=raw, proven=proven)).fetchone()
+    if row is None:
+        return None
+    (moment,) = row
+    return text(moment)
 
 
 def brought(stage: Stage, entity: Entity, side: Side) -> set[str]:

@@ -65,10 +65,11 @@ def doubt_unknown(stage: Stage, mapping: PairMapping) -> None:
 
 def _known(stage: Stage, mapped: EntityMap) -> Known:
     query = f"SELECT link_id, field, item, kind, because FROM difference_{mapped.entity}"
-    return {
-        (str(link_id), str(field), str(item)): (_CLASSES[Why(str(kind))], str(because))
-        for link_id, field, item, kind, because in stage.rows(query)
-    }
+    known = {}
+    for link_id, field, item, kind, because in stage.rows(query):
+        place = (str(link_id), str(field), str(item))
+        known[place] = (_CLASSES[Why(str(kind))], str(because))
+    return known
 
 
 def _batches(ledger: Ledger, mapped: EntityMap, known: Known) -> Iterator[list[tuple[object, ...]]]:
@@ -77,17 +78,18 @@ def _batches(ledger: Ledger, mapped: EntityMap, known: Known) -> Iterator[list[t
         ledger.owns(link),
         link.c.entity == mapped.entity.value,
         link.c.app_cells != link.c.ghl_cells,
-        link.c.app_digest.is_not(
-            None
-        ),  # without digests a link is compared in any case, or was never seen
+        # Without digests a link is compared in any case, or was never seen.
+        link.c.app_digest.is_not(None),
         link.c.ghl_digest.is_not(None),
     )
     fields = [field for field in mapped.fields if field.app and field.ghl]
     with ledger.engine.connect() as connection:
-        for rows in connection.execution_options(yield_per=_BATCH).execute(query).partitions():
+        result = connection.execution_options(yield_per=_BATCH).execute(query)
+        for rows in result.partitions():
             batch: list[tuple[object, ...]] = []
-            for link_id, app, ghl in rows:
-                batch.extend(_standing(link_id, json.loads(app), json.loads(ghl), fields, known))
+            for link_id, app_cells, ghl_cells in rows:
+                app, ghl = json.loads(app_cells), json.loads(ghl_cells)
+                batch.extend(_standing(link_id, app, ghl, fields, known))
             yield batch
 
 
@@ -98,32 +100,38 @@ def _standing(
     for field in fields:
         left, right = app.get(field.name), ghl.get(field.name)
         if left != right:
-            yield link_id, field.name, *_reason(link_id, field, left, right, known), left, right
+            reason = _reason(link_id, field, left, right, known)
+            yield link_id, field.name, *reason, left, right
 
 
 def _reason(link_id: str, field: Field, app: Cell, ghl: Cell, known: Known) -> tuple[str, str]:
     """(class, because) of a difference; of a set, those of the worst of its items."""
     if field.by_item:
         apart = set(json.loads(app or "[]")) ^ set(json.loads(ghl or "[]"))
-        return max(
-            (known.get((link_id, field.name, item), _unexplained()) for item in apart),
-            key=_severity,
-        )
+        reasons = [known.get((link_id, field.name, item), _unexplained()) for item in apart]
+        return max(reasons, key=_severity)
     if (link_id, field.name, "") in known:
         return known[link_id, field.name, ""]
     verdict = decide(field.rule, _at_rest(field, app, ghl))
     if isinstance(verdict, Leave):
         return BY_RULE, verdict.because
-    if field.fallback is not None and None in (app, ghl) and field.fallback in (app, ghl):
+    ends = (app, ghl)
+    if field.fallback is not None and None in ends and field.fallback in ends:
         return BY_RULE, "blank on one side, the fallback on the other"
     return _unexplained()
 
 
 def _at_rest(field: Field, app: Cell, ghl: Cell) -> Situation:
-    app_dnd, ghl_dnd = (field.rule.consent and cell in NOES for cell in (app, ghl))
-    lasting = field.rule.consent and PERMANENT in (app, ghl)
+    """The situation of two values that differ while neither side moved."""
+    consent = field.rule.consent
     return Situation(
-        Kind.STANDING, None, app is None, ghl is None, app_dnd, ghl_dnd, lasting=lasting
+        Kind.STANDING,
+        newer=None,
+        app_blank=app is None,
+        ghl_blank=ghl is None,
+        app_dnd=consent and app in NOES,
+        ghl_dnd=consent and ghl in NOES,
+        lasting=consent and PERMANENT in (app, ghl),
     )
 
 

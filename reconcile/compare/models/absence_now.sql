@@ -113,14 +113,19 @@ judged AS (
     SELECT
         *,
         {{ hold_id('delete', entity, 'link_id') }} AS hold_id,
+        -- An answer counts for the record as it was shown then: after another edit of it, or below it, it is asked about anew.
         gone || '-' || md5(cells::VARCHAR || coalesce(children, ''))[1:20] AS values_digest,
+        -- The first that fits: what is not known comes before all that would conclude something, questions before the policy.
         CASE
             WHEN unproven THEN 'not_checked'
             WHEN both_gone THEN 'forget'
             WHEN unknown THEN 'not_checked'
+            -- Its contact's deletion decides, and takes it along.
             WHEN follows THEN 'follow'
+            -- It was missing on purpose, or since a backup was restored: nobody deleted it there.
             WHEN undone IS NOT NULL AND policy <> 'ignore' THEN 'hold'
             WHEN excluded THEN 'ignore'
+            -- A deletion mark is the side's own word; a mere absence has to be seen several times.
             WHEN runs < {{ absent_runs }} AND NOT tombstone THEN 'quarantine'
             WHEN survivor IS NOT NULL THEN 'hold'
             -- What shows a merge or a change may go: a question about it ends with an answer, and with nothing else.

@@ -58,6 +58,7 @@ WITH looked_up AS (
             AND r.item = coalesce(d.item, '')
 ),
 
+-- An answer is found by the question's name, and counts while both values are those that were shown.
 question AS (
     SELECT
         d.* EXCLUDE (on_record, verdict, because),
@@ -68,6 +69,7 @@ question AS (
     FROM looked_up AS d
 ),
 
+-- Only what the policy asks about can be answered: an older answer does not overrule a rule.
 answered AS (
     SELECT
         q.* EXCLUDE (action, winner, because, ground),
@@ -103,6 +105,8 @@ valued AS (
 
 SELECT
     * EXCLUDE (action, because),
+    -- Whoever won, what is no well-formed value is not written, nor a blank into a field that has to have one. An element of
+    -- a set that is NULL is one to be taken out, and no blank.
     CASE
         WHEN action = 'agree' AND fault IS NOT NULL THEN 'unsyncable'
         WHEN action = 'agree' AND required AND item IS NULL AND value IS NULL THEN 'unsyncable'

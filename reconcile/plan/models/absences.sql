@@ -2,6 +2,8 @@
 --
 -- What goes on the side that still has it, what the ledger alone forgets, and what a person is asked about.
 {% set last = phases.last(entity) %}
+-- What is deleted goes last, once all that might have needed it is written; what is forgotten goes first, so that its key is
+-- free for a new link.
 INSERT INTO operation BY NAME
 SELECT
     CASE x.action WHEN 'forget' THEN {{ phases.FORGET }} ELSE {{ last }} END AS phase,
@@ -36,6 +38,8 @@ SELECT
     ghl_key,
     because,
     CASE
+        -- The survivor is linked with another record already: there is nothing to link again, and to make it anew would bring
+        -- back what somebody merged.
         WHEN merged IS NOT NULL THEN ['keep', 'delete']
         {% if entity.spec.read_only %}
         -- Of such a kind nothing is ever made in GHL.

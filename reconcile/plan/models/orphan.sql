@@ -35,6 +35,8 @@ orphan AS (
         {{ lacking() }} AS lacking,
         {{ 'x.faulty' if faulty else 'NULL::VARCHAR' }} AS faulty,
         {{ 'x.left_out' if faulty else 'NULL::VARCHAR' }} AS left_out,
+        -- Whether the other side was seen to lack it: all of it was read, it was looked for there by what it is known by, or
+        -- all that hangs on its contact was read.
         {% if whole %}
         true AS checked,
         {% elif entity.parent and partial %}
@@ -81,6 +83,7 @@ orphan AS (
 SELECT
     *,
     {{ link_id(entity, side, 'key') }} AS link_id,
+    -- The first that fits: what is none of this pair's business, then what is not known, then what is wrong with it.
     CASE
         {% if not allowed %}
         WHEN true THEN 'excluded'

@@ -77,6 +77,7 @@ WHERE
         OR (o.side = 'ghl' AND ({{ partly.ghl | lower }} OR cg.key IS NOT NULL))
     ));
 
+-- A person said that the side takes it by now: it is sent once more.
 DELETE FROM refused_create
 WHERE hold_id IN (
     SELECT r.hold_id

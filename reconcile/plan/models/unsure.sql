@@ -1,5 +1,6 @@
 -- into unsure_{e}_now, passed, wanted_{e}, free_{e}_{s}: each record in doubt once, with its answer, and where it goes by that
 INSERT INTO unsure_{{ entity }}_now BY NAME
+-- Several rules may doubt one record: it is asked about once, with all candidates.
 WITH doubt AS (
     SELECT
         side,
@@ -47,6 +48,7 @@ LEFT JOIN cell_{{ entity }}_app AS a ON q.side = 'app' AND q.key = a.key
 LEFT JOIN cell_{{ entity }}_ghl AS g ON q.side = 'ghl' AND q.key = g.key
 LEFT JOIN decision AS d ON q.hold_id = d.hold_id AND q.values_digest = d.values_digest;
 
+-- Nothing is done about it for now: the report lists it with the reason.
 INSERT INTO passed BY NAME
 SELECT
     '{{ entity }}' AS entity,
@@ -65,6 +67,7 @@ SELECT
 FROM unsure_{{ entity }}_now
 WHERE choice = 'create';
 
+-- Who is to be created by a person's word is free again, as those are that nobody doubted.
 {% for side in ['app', 'ghl'] %}
 INSERT INTO free_{{ entity }}_{{ side }} BY NAME
 SELECT

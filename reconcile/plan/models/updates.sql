@@ -65,6 +65,7 @@ sentence AS (
     GROUP BY ALL
 ),
 
+-- Each side's change of a record in one request: several would each be a chance to stop halfway, and a request more.
 one_write AS (
     SELECT
         link_id,
@@ -85,6 +86,7 @@ one_write AS (
 SELECT
     phase,
     {% if completed %}
+    -- A change of that field alone is a completion: GHL has an endpoint of its own for it.
     CASE WHEN target = 'ghl' AND fields = [{{ completed | literal }}] THEN 'complete' ELSE 'update' END AS kind,
     {% else %}
     'update' AS kind,
