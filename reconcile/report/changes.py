@@ -60,8 +60,9 @@ _COLUMNS = (
 def _change(mapping: Mapping, row: tuple[object, ...], *, applied: bool) -> dict[str, Any]:
     entry: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
     before, after = _cells(entry.pop("before")), _cells(entry.pop("after"))
-    outcome = entry.pop("outcome")
-    stored = _cells(outcome).get("after") or {} if outcome else {}
+    outcome = _cells(entry.pop("outcome"))
+    stored = outcome.get("after") or {}
+    # What is removed stands in `after`, as in the request: shown, it is what was there before.
     if entry["kind"] == OpKind.REMOVE_TAGS:
         before, after = after, {TAGS: None}
     entry["fields"] = _fields(mapping[Entity(entry["entity"]).record], before, after, stored)
@@ -84,18 +85,19 @@ def _fields(
     """What differs, in the mapping's order; then what the mapping no longer knows."""
     known = {each.name: each for each in mapped.fields if each.name in before or each.name in after}
     parts: list[dict[str, Cell]] = []
-    for name in [*known, *(name for name in after if name not in known)]:
+    for name in dict.fromkeys([*known, *after]):
         old, new = before.get(name), after.get(name)
-        if old != new:
-            mapping = known.get(name)
-            part: dict[str, Cell] = {
-                "field": name,
-                "before": shown(mapping, old),
-                "after": shown(mapping, new),
-            }
-            if name in stored and stored[name] != new:
-                part["stored"] = shown(mapping, stored[name])
-            parts.append(part)
+        if old == new:
+            continue
+        mapping = known.get(name)
+        part: dict[str, Cell] = {
+            "field": name,
+            "before": shown(mapping, old),
+            "after": shown(mapping, new),
+        }
+        if name in stored and stored[name] != new:
+            part["stored"] = shown(mapping, stored[name])
+        parts.append(part)
     return parts
 
 
@@ -147,17 +149,16 @@ def failures(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         if entry["status"] in FAILED:
             code = str(entry["code"] or entry["status"].upper())
             groups.setdefault(code, _Failures()).add(entry)
-    return [
-        {
-            "code": code,
-            **remedy(code)._asdict(),
-            "count": group.count,
-            "causes": [cause.document() for cause in sorted(group.causes.values(), key=_often)],
-            "examples": group.examples,
-        }
-        for code, group in sorted(groups.items(), key=lambda item: (-item[1].count, item[0]))
-    ]
+    by_frequency = sorted(groups.items(), key=lambda item: (-item[1].count, item[0]))
+    return [_group(code, group) for code, group in by_frequency]
 
 
-def _often(cause: _Cause) -> int:
-    return -cause.count
+def _group(code: str, group: _Failures) -> dict[str, Any]:
+    causes = sorted(group.causes.values(), key=lambda cause: -cause.count)
+    return {
+        "code": code,
+        **remedy(code)._asdict(),
+        "count": group.count,
+        "causes": [cause.document() for cause in causes],
+        "examples": group.examples,
+    }

@@ -30,8 +30,10 @@ def stacked(parts: Sequence[Part], *, title: str) -> str:
     for part in shown:
         width = _LEAST + spare * part.value / whole
         tip = escape(f"{part.label}: {part.value:,}")
+        # A gap of two units between parts, however thin they are.
+        drawn = max(width - 2, 3)
         pieces.append(
-            f'<rect class="{part.style}" x="{at:.1f}" y="0" width="{max(width - 2, 3):.1f}" '
+            f'<rect class="{part.style}" x="{at:.1f}" y="0" width="{drawn:.1f}" '
             f'height="10"><title>{tip}</title></rect>'
         )
         at += width
@@ -50,41 +52,40 @@ def columns(runs: Sequence[tuple[str, Sequence[Part]]], *, title: str) -> str:
         x = 320 - step * (len(runs) - number) + (step - width) / 2
         figures = ", ".join(f"{part.label} {part.value:,}" for part in parts)
         opacity = "" if number == len(runs) - 1 else ' opacity=".45"'
+        tip = escape(f"{name}: {figures}")
         column = _column(parts, x=x, width=width, tallest=tallest)
-        pieces.append(f"<g{opacity}><title>{escape(f'{name}: {figures}')}</title>{column}</g>")
+        pieces.append(f"<g{opacity}><title>{tip}</title>{column}</g>")
     return _svg("0 0 320 82", "columns", title, pieces)
 
 
 def _column(parts: Sequence[Part], *, x: float, width: float, tallest: int) -> str:
-    y, drawn = (
-        80.0,
-        [f'<rect class="ghost" x="{x:.1f}" y="0" width="{width:.1f}" height="80"></rect>'],
-    )
+    """The parts of one run, from the axis up, over a ghost of the full height."""
+    y = 80.0
+    at = f'x="{x:.1f}"'
+    wide = f'width="{width:.1f}"'
+    drawn = [f'<rect class="ghost" {at} y="0" {wide} height="80"></rect>']
     for part in parts:
-        if part.value:
-            height = max(1.5, 78 * part.value / tallest)
-            y -= height
-            drawn.append(
-                f'<rect class="{part.style}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
-                f'height="{height:.1f}"></rect>'
-            )
+        if not part.value:
+            continue
+        height = max(1.5, 78 * part.value / tallest)
+        y -= height
+        drawn.append(
+            f'<rect class="{part.style}" {at} y="{y:.1f}" {wide} height="{height:.1f}"></rect>'
+        )
     return "".join(drawn)
 
 
 def against(used: int, expected: int, *, title: str) -> str:
     """What was used as a bar, with a mark at what was expected."""
     whole = max(used, expected, 1) * 1.08
-    filled, mark = _WIDE * used / whole, _WIDE * expected / whole
-    return _svg(
-        f"0 0 {_WIDE} 14",
-        "bar tall",
-        title,
-        [
-            f'<rect class="ghost" x="0" y="2" width="{_WIDE}" height="10"></rect>',
-            f'<rect class="tone-done" x="0" y="2" width="{filled:.1f}" height="10"></rect>',
-            f'<rect class="mark" x="{max(0.0, mark - 2):.1f}" y="0" width="4" height="14"></rect>',
-        ],
-    )
+    filled = _WIDE * used / whole
+    mark = max(0.0, _WIDE * expected / whole - 2)
+    pieces = [
+        f'<rect class="ghost" x="0" y="2" width="{_WIDE}" height="10"></rect>',
+        f'<rect class="tone-done" x="0" y="2" width="{filled:.1f}" height="10"></rect>',
+        f'<rect class="mark" x="{mark:.1f}" y="0" width="4" height="14"></rect>',
+    ]
+    return _svg(f"0 0 {_WIDE} 14", "bar tall", title, pieces)
 
 
 def _svg(box: str, style: str, title: str, pieces: Sequence[str]) -> str:

@@ -60,13 +60,13 @@ def _parts(mapped: Map[Entity, tuple[str, ...]], entry: Map[str, Any]) -> Iterat
 
 def _grounds(stage: Stage) -> dict[tuple[str, str], str]:
     """Why a yes travels, by operation and field."""
-    query = "SELECT op_id, grounds FROM planned WHERE grounds <> '{}'"
-    rows = stage.rows(query) if stage.has("planned") else ()
-    return {
-        (str(op_id), name): ground
-        for op_id, grounds in rows
-        for name, ground in json.loads(str(grounds)).items()
-    }
+    if not stage.has("planned"):
+        return {}
+    grounds = {}
+    for op_id, by_field in stage.rows("SELECT op_id, grounds FROM planned WHERE grounds <> '{}'"):
+        for name, ground in json.loads(str(by_field)).items():
+            grounds[str(op_id), name] = ground
+    return grounds
 
 
 def _change(

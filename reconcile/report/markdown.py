@@ -133,7 +133,7 @@ def _undo(document: Map[str, Any]) -> Iterator[str]:
     yield ""
     for each in undo["left"][:_MOST]:
         key, because = _cell(_said(each["key"])), _cell(each["because"])
-        place = "GHL" if each["side"] == "ghl" else "the app"
+        place = Side(each["side"]).label
         yield f"- {each['entity']} `{key}` in {place} stays as it is: {because}"
     if len(undo["left"]) > _MOST:
         yield f"- and {len(undo['left']) - _MOST:,} more"

@@ -31,62 +31,49 @@ def cards(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
     if not quality:
         return
     for name, (title, line) in _CARDS.items():
-        lines = [
-            line(each)
-            for each in quality.get(name, ())
-            if name != "agreement" or each["equal"] < each["compared"]
-        ]
-        if lines:
-            yield {
-                "title": title,
-                "lines": lines[:_LINES],
-            }
+        findings = quality.get(name, ())
+        # That all compared values of a field agree is no finding.
+        if name == "agreement":
+            findings = [each for each in findings if each["equal"] < each["compared"]]
+        if findings:
+            yield {"title": title, "lines": [line(each) for each in findings[:_LINES]]}
     suggested = quality.get("suggested")
     if suggested and (suggested["links"] or suggested["why_not"]):
-        yield {
-            "title": "Suggested links",
-            "lines": list(_suggestions(suggested)),
-        }
-    reasons = [
-        _fact(f"{_of(each)}: {each['because']}", each["count"])
-        for each in document["passed"]["counts"]
-    ]
+        yield {"title": "Suggested links", "lines": list(_suggestions(suggested))}
+    reasons = document["passed"]["counts"]
     if reasons:
-        yield {
-            "title": "Left out, by reason",
-            "lines": reasons[:_LINES],
-        }
+        lines = [_fact(f"{_of(each)}: {each['because']}", each["count"]) for each in reasons]
+        yield {"title": "Left out, by reason", "lines": lines[:_LINES]}
     if quality["notes_oldest"]:
-        since = (
-            "the notes of every contact that was ever read were read since "
-            f"{quality['notes_oldest'][:10]}"
-        )
-        never = quality.get("notes_never")
-        more = [_fact("contacts whose notes no run has read yet", never)] if never else []
-        yield {
-            "title": "Notes",
-            "lines": [_fact(since, quality["notes_covered"], "contacts in this run"), *more],
-        }
+        yield {"title": "Notes", "lines": list(_notes(quality))}
+
+
+def _notes(quality: Found) -> Iterator[dict[str, Any]]:
+    """How old what is known of notes is: they are read within a budget."""
+    day = quality["notes_oldest"][:10]
+    since = f"the notes of every contact that was ever read were read since {day}"
+    yield _fact(since, quality["notes_covered"], "contacts in this run")
+    never = quality.get("notes_never")
+    if never:
+        yield _fact("contacts whose notes no run has read yet", never)
 
 
 def _suggestions(suggested: Found) -> Iterator[dict[str, Any]]:
     """The surest suggestions with their evidence, or why there are none."""
     if suggested["why_not"]:
-        yield _fact(
-            (
-                "Records that are probably one, though no match rule says so, "
-                f"were {suggested['why_not']}"
-            ),
-            None,
-        )
+        why_not = suggested["why_not"]
+        said = f"Records that are probably one, though no match rule says so, were {why_not}"
+        yield _fact(said, None)
     for each in suggested["links"][:_LINES]:
-        both = (
-            f"{each['app_label']} ({each['app_key']}) and {each['ghl_label']} ({each['ghl_key']})"
-        )
-        how = "; ".join(
-            f"{part['field'].replace('_', ' ')} {part['how']}" for part in each["evidence"]
-        )
-        yield _fact(both, f"{min(each['probability'], 0.999):.1%}", how)
+        app = f"{each['app_label']} ({each['app_key']})"
+        ghl = f"{each['ghl_label']} ({each['ghl_key']})"
+        how = []
+        for part in each["evidence"]:
+            field = part["field"].replace("_", " ")
+            how.append(f"{field} {part['how']}")
+        # No score makes it certain: a person decides.
+        probability = min(each["probability"], 0.999)
+        yield _fact(f"{app} and {ghl}", f"{probability:.1%}", "; ".join(how))
     if suggested["count"] > _LINES:
         yield _fact("all of them are among the questions", suggested["count"])
 
@@ -109,13 +96,14 @@ def _of(each: Found) -> str:
 
 def _keys(each: Found) -> str:
     """The first of the records by name; one without a name by its key."""
-    more = ", …" if each["count"] > 3 else ""
     shown = each.get("names") or each["keys"]
-    return ", ".join(shown[:3]) + more
+    listed = ", ".join(shown[:3])
+    return listed + ", …" if each["count"] > 3 else listed
 
 
 def _invalid(each: Found) -> dict[str, Any]:
-    return _fact(f"{_of(each)}: {each['field']} is {each['why']}", each["count"], _keys(each))
+    said = f"{_of(each)}: {each['field']} is {each['why']}"
+    return _fact(said, each["count"], _keys(each))
 
 
 def _missing(each: Found) -> dict[str, Any]:
@@ -123,7 +111,8 @@ def _missing(each: Found) -> dict[str, Any]:
 
 
 def _twin(each: Found) -> dict[str, Any]:
-    return _fact(f"{_of(each)} with {each['field']} {each['value']}", each["count"], _keys(each))
+    said = f"{_of(each)} with {each['field']} {each['value']}"
+    return _fact(said, each["count"], _keys(each))
 
 
 def _orphan(each: Found) -> dict[str, Any]:
@@ -131,9 +120,8 @@ def _orphan(each: Found) -> dict[str, Any]:
 
 
 def _overdue(each: Found) -> dict[str, Any]:
-    return _fact(
-        f"tasks in {_PLACES[each['side']]}, over {each['days']} days", each["count"], _keys(each)
-    )
+    said = f"tasks in {_PLACES[each['side']]}, over {each['days']} days"
+    return _fact(said, each["count"], _keys(each))
 
 
 def _rule(each: Found) -> dict[str, Any]:
@@ -142,11 +130,8 @@ def _rule(each: Found) -> dict[str, Any]:
 
 
 def _agreed(each: Found) -> dict[str, Any]:
-    return _fact(
-        f"{each['entity']} {each['field']}",
-        f"{each['equal'] / each['compared']:.1%}",
-        f"of {each['compared']:,}",
-    )
+    share = each["equal"] / each["compared"]
+    return _fact(f"{each['entity']} {each['field']}", f"{share:.1%}", f"of {each['compared']:,}")
 
 
 def _tag(each: Found) -> dict[str, Any]:
@@ -154,7 +139,8 @@ def _tag(each: Found) -> dict[str, Any]:
 
 
 def _similar(each: Found) -> dict[str, Any]:
-    return _fact(f"{each['tag']} and {each['like']}", f"{each['uses'][0]:,} · {each['uses'][1]:,}")
+    uses, uses_of_like = each["uses"]
+    return _fact(f"{each['tag']} and {each['like']}", f"{uses:,} · {uses_of_like:,}")
 
 
 def _new_tag(each: Found) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from reconcile.report.tiles import tiles
 from reconcile.report.totals import totals_of
 from reconcile.report.trends import trends
 from reconcile.report.verdict import apart as differing
-from reconcile.report.verdict import many, verb
+from reconcile.report.verdict import by_count, many
 
 _UNDO_LISTED = 20
 _VALUES_LISTED = 50
@@ -315,7 +315,7 @@ def _windows(document: Map[str, Any]) -> Iterator[str]:
         looks = used["looks"]
         if not looks:
             continue
-        looked = f"{many(looks, 'record')} {verb(looks, 'was', 'were')}"
+        looked = f"{many(looks, 'record')} {by_count(looks, 'was', 'were')}"
         longest = f"{used['longest_look']:.1f} seconds, at most,"
         if used["longest_look"] < 0.1:
             longest = "tenth of a second, at most,"

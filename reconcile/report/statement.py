@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
+from itertools import chain
 
 from reconcile.model import Entity, Side
 from reconcile.report.classes import UNEXPLAINED
@@ -105,9 +106,8 @@ class Statement:
     @property
     def broken(self) -> tuple[Identity, ...]:
         """Identities that do not hold."""
-        return tuple(
-            each for entity in self.entities for each in entity.identities if not each.holds
-        )
+        identities = chain.from_iterable(entity.identities for entity in self.entities)
+        return tuple(each for each in identities if not each.holds)
 
     @property
     def clean(self) -> bool:
@@ -137,9 +137,8 @@ def statement(
     begin(stage, applied=done)
     for mapped in mapping.entities:
         class_rows(stage, mapped)
-    return Statement(
-        tuple(_entity(stage, mapped, looked_again) for mapped in mapping.entities), applied=done
-    )
+    entities = tuple(_entity(stage, mapped, looked_again) for mapped in mapping.entities)
+    return Statement(entities, applied=done)
 
 
 def planned(stage: Stage) -> bool:
@@ -178,13 +177,15 @@ def _account(stage: Stage, entity: Entity, side: Side) -> Account:
     classes: dict[str, int] = {}
     aside: dict[str, int] = {}
     counts = f"SELECT class, paired, count(*) FROM {table} GROUP BY ALL ORDER BY 1, 2"
-    for name, paired, count in stage.rows(counts):
-        classes[str(name)] = classes.get(str(name), 0) + int(str(count))
+    for named, paired, counted in stage.rows(counts):
+        name, count = str(named), int(str(counted))
+        classes[name] = classes.get(name, 0) + count
         if not paired:
-            aside[str(name)] = int(str(count))
+            aside[name] = count
     created, met = stage.one(render("report/made_count", entity=entity, side=side))
     unread = f"SELECT count(*) FROM tie_{entity} WHERE paired AND {side}_state = 'unknown'"
-    unexplained = f"FROM {table} WHERE class = 'unexplained' ORDER BY key LIMIT {_EXAMPLES}"
+    unexplained = f"{table} WHERE class = 'unexplained' ORDER BY key LIMIT {_EXAMPLES}"
+    examples = stage.rows(f"SELECT key FROM {unexplained}")
     read = stage.snapshots[entity, side].rows
     rows = stage.count(f"SELECT count(*) FROM raw_{entity}_{side}")
     return Account(
@@ -196,34 +197,27 @@ def _account(stage: Stage, entity: Entity, side: Side) -> Account:
         created=int(str(created)),
         met=int(str(met)),
         unread=stage.count(unread),
-        unexplained_keys=tuple(str(key) for (key,) in stage.rows(f"SELECT key {unexplained}")),
+        unexplained_keys=tuple(str(key) for (key,) in examples),
     )
 
 
 def _identities(
     stage: Stage, entity: Entity, account: Account, linked: int, looked_again: int | None
 ) -> tuple[Identity, ...]:
-    side = account.side
-    snapshot = stage.snapshots[entity, side]
+    """What has to hold of one side's account."""
+    snapshot = stage.snapshots[entity, account.side]
+    # Of a part it is no surprise that linked records were not read.
     whole = snapshot.complete and not snapshot.partial
-    slack = abs(account.corrected) if looked_again is None else looked_again
+    unread = account.unread if whole else 0
+    corrected = abs(account.corrected)
+    beyond = 0 if looked_again is None else max(0, corrected - looked_again)
+    classed = sum(account.classes.values())
+    of = f"{entity}, {account.side}"
     return (
-        Identity(
-            f"{entity}, {side}: rows = sum of all classes",
-            account.rows,
-            sum(account.classes.values()),
-        ),
-        Identity(f"{entity}, {side}: rows, adjusted = linked pairs", account.adjusted, linked),
-        Identity(
-            f"{entity}, {side}: linked records not read, of a whole snapshot = 0",
-            account.unread if whole else 0,
-            0,
-        ),
-        Identity(
-            f"{entity}, {side}: rows corrected beyond those looked at by key = 0",
-            max(0, abs(account.corrected) - slack),
-            0,
-        ),
+        Identity(f"{of}: rows = sum of all classes", account.rows, classed),
+        Identity(f"{of}: rows, adjusted = linked pairs", account.adjusted, linked),
+        Identity(f"{of}: linked records not read, of a whole snapshot = 0", unread, 0),
+        Identity(f"{of}: rows corrected beyond those looked at by key = 0", beyond, 0),
     )
 
 
@@ -231,13 +225,11 @@ def _both(stage: Stage, entity: Entity) -> tuple[Identity, ...]:
     """What was read on both sides of a link is in the same class on both, counted by side."""
     counts: dict[str, dict[str, int]] = {}
     for side in Side:
-        for name, count in stage.rows(render("report/class_count", entity=entity, side=side)):
+        query = render("report/class_count", entity=entity, side=side)
+        for name, count in stage.rows(query):
             counts.setdefault(str(name), {})[side] = int(str(count))
-    return tuple(
-        Identity(
-            f"{entity}: {name}, counted in the app = counted in GHL",
-            sides.get(Side.APP, 0),
-            sides.get(Side.GHL, 0),
-        )
-        for name, sides in sorted(counts.items())
-    )
+    identities = []
+    for name, sides in sorted(counts.items()):
+        says = f"{entity}: {name}, counted in the app = counted in GHL"
+        identities.append(Identity(says, sides.get(Side.APP, 0), sides.get(Side.GHL, 0)))
+    return tuple(identities)

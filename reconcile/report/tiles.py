@@ -36,11 +36,11 @@ def tiles(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
     records = {name: row for name, row in document["entities"].items() if name != "tag"}
     for name, column, kind in _RECORDS:
         # What was linked without a write is seldom of interest.
-        if name != "links" or counts[name]:
-            tile = _tile(
-                counts[name], verb(document, name), _detail(document, records, name, column)
-            )
-            yield tile | _leads(tile["value"], "#records", _chosen(document, f"kind={kind}"))
+        if name == "links" and not counts[name]:
+            continue
+        detail = _detail(document, records, name, column)
+        tile = _tile(counts[name], verb(document, name), detail)
+        yield tile | _leads(counts[name], "#records", _chosen(document, f"kind={kind}"))
     if "tag" in document["entities"]:
         yield _tag_tile(document, counts)
     yield _other_tile(document, "questions", "holds", "to decide", "ask")
@@ -127,13 +127,7 @@ def _tag_tile(
     return tile | _leads(added + removed, "#records", _chosen(document, "entity=tag"))
 
 
-def _tile(
-    value: int,
-    label: str,
-    detail: str,
-    *,
-    tone: str = "done",
-) -> dict[str, Any]:
+def _tile(value: int, label: str, detail: str, *, tone: str = "done") -> dict[str, Any]:
     return {
         "value": value,
         "label": label,
@@ -142,13 +136,8 @@ def _tile(
     }
 
 
-def _leads(
-    value: int,
-    href: str,
-    chosen: str,
-) -> dict[str, str]:
+def _leads(value: int, href: str, chosen: str) -> dict[str, str]:
     """Where a figure leads to; nowhere if it is nought."""
-    return {
-        "href": href if value else "#main",
-        "filter": chosen if value else "",
-    }
+    if not value:
+        return {"href": "#main", "filter": ""}
+    return {"href": href, "filter": chosen}

@@ -15,7 +15,7 @@ from reconcile.report.entries import entry
 from reconcile.report.kept import Changes
 from reconcile.report.statement import Statement
 from reconcile.report.totals import totals
-from reconcile.report.verdict import many, verdict
+from reconcile.report.verdict import by_count, many, verdict
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import Mapping
 
@@ -38,7 +38,8 @@ def undone_document(
     report_entries = (
         entry(mapping, operation, outcome, applied=about.wrote) for operation, outcome in entries
     )
-    changes = Changes.of((_named(each, labels) for each in report_entries), stage.folder)
+    named = (_named(each, labels) for each in report_entries)
+    changes = Changes.of(named, stage.folder)
     whole = document(stage, mapping, about)
     entities = figures.entities(mapping, about, Statement((), applied=about.wrote), changes, [])
     whole |= {
@@ -53,33 +54,32 @@ def undone_document(
 
 
 def _named(each: dict[str, Any], labels: Map[tuple[str, str, str | None], str]) -> dict[str, Any]:
-    return each | {
-        "label": labels.get(
-            (each["entity"], each["side"], each[f"{each['side']}_key"]), each["label"]
-        )
-    }
+    """The entry with the name that the other run's report gave its record."""
+    side = each["side"]
+    record = (each["entity"], side, each[f"{side}_key"])
+    return each | {"label": labels.get(record, each["label"])}
 
 
 def _verdict(whole: dict[str, Any]) -> dict[str, Any]:
-    said = verdict(whole)
-    of, left = whole["undo"]["of"], len(whole["undo"]["left"])
-    count = len(whole["changes"])
+    words = verdict(whole)
     if whole["state"] in ("settled", "planned"):
-        done = sum(each["status"] == "done" for each in whole["changes"])
-        would = f"Run {of} can be taken back: {many(count, 'write')}, nothing written yet"
-        if not count:
-            would = f"Nothing of run {of} is left to take back"
-        said["headline"] = (
-            would
-            if whole["state"] == "planned" or not count
-            else f"Run {of} taken back: {many(done, 'write')}"
-        )
-        said["code"] = "undone" if whole["state"] == "settled" else "planned"
-    said["sentences"] = [
-        sentence for sentence in said["sentences"] if not sentence.startswith("All ")
-    ]
+        words["headline"] = _headline(whole)
+        words["code"] = "undone" if whole["state"] == "settled" else "planned"
+    # "All records that were read are accounted for": an undo reads none but those that it touches.
+    sentences = [each for each in words["sentences"] if not each.startswith("All ")]
+    left = len(whole["undo"]["left"])
     if left:
-        said["sentences"].append(
-            f"{many(left, 'thing')} that the run did {'stays' if left == 1 else 'stay'} as it is."
-        )
-    return said
+        stay = by_count(left, "stays", "stay")
+        sentences.append(f"{many(left, 'thing')} that the run did {stay} as it is.")
+    words["sentences"] = sentences
+    return words
+
+
+def _headline(whole: dict[str, Any]) -> str:
+    of, count = whole["undo"]["of"], len(whole["changes"])
+    if not count:
+        return f"Nothing of run {of} is left to take back"
+    if whole["state"] == "planned":
+        return f"Run {of} can be taken back: {many(count, 'write')}, nothing written yet"
+    done = sum(each["status"] == "done" for each in whole["changes"])
+    return f"Run {of} taken back: {many(done, 'write')}"

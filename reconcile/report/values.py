@@ -14,6 +14,7 @@ from reconcile.report.classes import AGREED, EQUAL, OF_RECORDS, VALUES_BY_NAME
 from reconcile.report.statement import EntityStatement, Identity, Statement
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
+from reconcile.stage.texts import text
 from reconcile.values.mapping import EntityMap, Field
 from reconcile.values.policy import Leave, Situation, decide
 
@@ -80,21 +81,21 @@ def value_accounts(
     `residuals` are writes that were read back and found different. Needs what `statement` made.
     """
     _load_residuals(stage, residuals)
-    accounted = {each.entity: each for each in state.entities}
-    return tuple(
-        _account(stage, m, accounted[m.entity], applied=state.applied)
-        for m in entities
-        if m.entity in accounted
-    )
+    statements = {each.entity: each for each in state.entities}
+    accounts = []
+    for mapped in entities:
+        of = statements.get(mapped.entity)
+        if of is not None:
+            accounts.append(_account(stage, mapped, of, applied=state.applied))
+    return tuple(accounts)
 
 
 def _load_residuals(stage: Stage, residuals: Sequence[Residual]) -> None:
     """Create `residual`: a row for each field that differs, or one of `*`, the whole record."""
-    rows = [
-        (residual.op_id, field, residual.because)
-        for residual in residuals
-        for field in residual.fields or ("*",)
-    ]
+    rows = []
+    for residual in residuals:
+        fields = residual.fields or ("*",)
+        rows += [(residual.op_id, field, residual.because) for field in fields]
     columns = [("op_id", "VARCHAR"), ("field", "VARCHAR"), ("because", "VARCHAR")]
     stage.fill("residual", columns, [rows])
 
@@ -128,12 +129,12 @@ def _counts(stage: Stage, entity: Entity) -> Iterator[tuple[str | None, str, int
     """How many values of a field, or records (field None), are in a class."""
     query = f"SELECT field, class, count(*) FROM value_{entity} GROUP BY ALL ORDER BY ALL"
     for field, name, many in stage.rows(query):
-        yield None if field is None else str(field), str(name), int(str(many))
+        yield text(field), str(name), int(str(many))
 
 
 def _records(of: EntityStatement) -> int:
     """How many records have values that count: linked pairs, and single ones that still exist."""
-    alone = sum(many for side in of.sides for name, many in side.aside.items() if name != "deleted")
+    alone = sum(sum(side.aside.values()) - side.aside.get("deleted", 0) for side in of.sides)
     return of.linked + alone
 
 
@@ -186,12 +187,9 @@ def _add_turned(stage: Stage, mapped: EntityMap, *, applied: bool) -> None:
     """Add the computed values that are others since this run wrote what they are computed of."""
     entity = mapped.entity
     stage.make("report/turned", entity=entity)
-    computed = [
-        (place, field.name, side)
-        for place, field in enumerate(mapped.fields, start=1)
-        for side in Side
-        if field.computed(side)
-    ]
+    computed = []
+    for place, field in enumerate(mapped.fields, start=1):
+        computed += [(place, field.name, side) for side in Side if field.computed(side)]
     if not applied or not computed:
         return
     paired = f"NOT excluded AND link_id IN (SELECT link_id FROM tie_{entity} WHERE paired)"
@@ -267,10 +265,11 @@ def _leaves(field: Field, difference: _Left) -> bool:
         difference.side: difference.held_blank,
         difference.side.other: difference.source_blank,
     }
-    if not any(blank.values()):
-        kind = Kind.CONFLICT
-    else:
-        kind = Kind.APP_MOVED if blank[Side.GHL] else Kind.GHL_MOVED
+    kind = Kind.CONFLICT
+    if blank[Side.GHL]:
+        kind = Kind.APP_MOVED
+    elif blank[Side.APP]:
+        kind = Kind.GHL_MOVED
     situation = Situation(kind, None, blank[Side.APP], blank[Side.GHL])
     return isinstance(decide(field.rule, situation), Leave)
 

@@ -23,7 +23,7 @@ def many(count: int, word: str, plural: str | None = None) -> str:
     return f"{count:,} {noun}"
 
 
-def verb(count: int, one: str, several: str) -> str:
+def by_count(count: int, one: str, several: str) -> str:
     """The form of a verb that goes with a count: 1 question waits, 2 questions wait."""
     return one if count == 1 else several
 
@@ -152,11 +152,11 @@ def _settled(whole: Map[str, Any]) -> tuple[str, Tone, str]:
     if failed:
         return "failures", "bad", _not_written(whole, failed)
     if holds:
-        wait = verb(holds, "waits", "wait")
+        wait = by_count(holds, "waits", "wait")
         return "holds", "ask", f"{many(holds, 'question')} {wait} for a decision"
     nowhere = len(whole["nowhere"])
     if nowhere:
-        were = verb(nowhere, "was", "were")
+        were = by_count(nowhere, "was", "were")
         return "nowhere", "ask", f"{many(nowhere, 'record')} that {were} named cannot be found"
     since = _since(whole)
     left = total(whole, "left")
@@ -205,7 +205,7 @@ def _time(at: str) -> str:
 def _not_written(whole: Map[str, Any], failed: int) -> str:
     statuses = {entry["status"] for entry in whole["changes"]}
     if statuses & {"rejected", "in_doubt", "skipped"} == {"skipped"}:
-        return f"{many(failed, 'write')} {verb(failed, 'was', 'were')} not made"
+        return f"{many(failed, 'write')} {by_count(failed, 'was', 'were')} not made"
     return f"{many(failed, 'write')} failed"
 
 
@@ -314,7 +314,7 @@ def _waiting(whole: Map[str, Any], *, said: bool) -> str:
     count = len(holds)
     sentences = []
     if not said:
-        wait = verb(count, "waits", "wait")
+        wait = by_count(count, "waits", "wait")
         sentences.append(f"{many(count, 'question')} {wait} for a decision.")
     # Review counts them apart: nobody can answer what has to be put right where it stands.
     at_source = sum(not hold["options"] for hold in holds)
