@@ -78,7 +78,7 @@ class Ledger:
             ) from error
 
     def owns(self, table: sa.Table) -> sa.ColumnElement[bool]:
-        """SQL for which rows of a table are this pair's: pairs share a database, and nothing else."""
+        """SQL for which rows of a table are this pair's: others may stand in the same one."""
         return table.c.pair == self.pair
 
     def close(self) -> None:
