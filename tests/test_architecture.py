@@ -115,12 +115,12 @@ def test_the_code_gets_no_denser() -> None:
     most = {
         "expressions per code line": 4.46,
         "lines wider than 100": 0,
-        "conditional expressions per 100 code lines": 3.1,
+        "conditional expressions per 100 code lines": 2.4,
         "participles per 1,000 names": 1.3,
     }
     found = {figure.name: figure.value for figure in figures(product())}
     assert {name for name, limit in most.items() if found[name] > limit} == set()
-    assert found["comments per 100 code lines"] >= 1.15
+    assert found["comments per 100 code lines"] >= 1.35
 
 
 def test_no_empty_names() -> None:

@@ -74,6 +74,7 @@ def chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operatio
 
     Those of one run are of one kind, entity, side and turn.
     """
+    # They stand together in the plan's order, which says what has to come before what: it stays.
     for _, run in groupby(operations, key=lambda o: (o.kind, o.entity, o.side, o.turn)):
         chunk: list[Operation] = []
         for operation in run:

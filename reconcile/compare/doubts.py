@@ -50,6 +50,7 @@ def hold_id(run_id: str, op_id: str) -> str:
 def standing(ledger: Ledger) -> list[Doubt]:
     """All writes in doubt of runs that were settled, oldest first."""
     journal, run = schema.journal, schema.run
+    # A run that is not settled yet is recovered first: after its look, perhaps nothing is in doubt.
     query = (
         sa.select(journal)
         .join(run, run.c.run_id == journal.c.run_id)

@@ -148,6 +148,7 @@ def find(
         query = query.where(table.c.run_id == run_id)
     if plan_digest is not None:
         query = query.where(table.c.plan_digest == plan_digest)
+    # Equal worlds give equal digests: several nights may have made one and the same plan.
     with ledger.engine.connect() as connection:
         row = connection.execute(query.limit(1)).one_or_none()
     if row is None or not is_name(row.run_id):

@@ -151,6 +151,7 @@ def _decode(
                 raws = json.loads(text)
             cell = column.field.cell(raws, side)
             fault = column.field.fault(cell)
+            # Faults are looked for in the fields that have any: in most runs in none.
             faults[place] = faults.get(place, False) or fault is not None
             rows.append((place, marked, cell, fault))
         yield rows
@@ -202,6 +203,7 @@ def _source(column: Column) -> str:
         return column.formula.sql([f"r.{raw}" for raw in column.raws])
     if len(column.raws) == 1:
         return f"r.{column.raws[0]}"
+    # As one text, so that Python decodes each combination that occurs once.
     return f"to_json([{', '.join(f'r.{raw}' for raw in column.raws)}])::VARCHAR"
 
 

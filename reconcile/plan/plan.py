@@ -103,6 +103,7 @@ def estimate(
             continue
         cost = _cost(group, described)
         by_kind[group.kind] = by_kind.get(group.kind, 0) + cost
+        # A look costs a request as the write does; a side whose writes are free reads for nothing.
         looks = {"always": group.count, "risky": group.risky}.get(recheck, 0)
         if cost and looks and group.kind in VALUES:
             by_kind["recheck"] = by_kind.get("recheck", 0) + looks

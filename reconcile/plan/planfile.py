@@ -119,6 +119,7 @@ def digest(path: Path) -> str:
     with path.open("rb") as lines:
         next(lines)
         for text in lines:
+            # Ends of lines are not part of it: a copy through another system may have others.
             hasher.update(text.rstrip(b"\r\n"))
     return hasher.hexdigest()[:16]
 

@@ -247,6 +247,7 @@ class Archived:
         A `prefix` "kept_" asks for what was read beside the snapshot, before a deletion.
         """
         table = f"raw_{prefix}{entity}_{side}"
+        # The run may have been under a pair file that did not map this kind.
         if entity.value not in self.manifest["entities"] or not self.has(table):
             return
         natives = self.manifest["entities"][entity.value]["natives"][side.value]

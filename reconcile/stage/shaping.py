@@ -19,6 +19,7 @@ def digest(natives: int) -> str:
     Its key is part of it: no two rows of a side have the same one, so that it also names the row.
     """
     columns = ", ".join(["key", "parent", *(f"r{at}" for at in range(natives))])
+    # DuckDB's hash is unsigned, and half of its values would not fit into a BIGINT.
     return f"(hash({columns}) >> 1)::BIGINT"
 
 
@@ -39,6 +40,7 @@ def raw_rows(spool: Path, natives: Sequence[str], shape: Shape) -> str:
     selected = ", ".join(
         f"{_first_of(choices, tops)} AS {column}" for column, choices in paths.items()
     )
+    # Sides mark what is deleted by true, by a number, or by the date: all that is no "no" counts.
     truth = "coalesce(lower(deleted) NOT IN ('', 'false', '0', 'f', 'no'), false)"
     columns = ", ".join(f"{literal(top)}: '{kind}'" for top, kind in tops.items())
     source = (
