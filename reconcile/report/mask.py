@@ -106,8 +106,8 @@ def wordless(detail: str) -> str:
     """An outcome's detail without the words of a side: what was asked of it, and the status."""
     if not detail:
         return detail
-    asked, _, _ = detail.partition(": ")
-    return scrub(asked)
+    request, _, _ = detail.partition(": ")
+    return scrub(request)
 
 
 def unquoted(text: str) -> str:
