@@ -11,7 +11,7 @@ from connectors.memory import Vices
 from reconcile.model import Entity, Side
 from reconcile.ports import Write
 from tests.builders import World, contacts, mapping_of
-from tests.flows.nights import night
+from tests.flows.nights import night, take_back
 
 C = Entity.CONTACT
 STRICT = Vices(unique=("email", "phone"), strict=True)
@@ -136,3 +136,29 @@ def test_it_is_sent_again_once_the_one_that_was_seen_lets_go(world: World) -> No
     world.ghl.edit(C, world.links()["ann"], {"phone": "+18885551214"})
     assert _nights(world, 2) == [0, 0]
     assert world.cells(Side.GHL)[world.links()["bob"]]["phone"] == PHONES["ann"]
+
+
+def test_a_value_that_was_taken_back_and_is_typed_again_is_asked_about(world: World) -> None:
+    """GHL refused another one in between: the sides differ, neither moved, and what was refused is no reason for that."""
+    world.set_vices(Side.GHL, rejects=_invalid)
+    world.app.edit(C, "bob", {"email": "rob@x.com"})
+    carried = night(world)
+    world.clock.advance(86_400)
+    world.app.edit(C, "bob", {"email": "bad@x.com"})
+    assert _nights(world, 2) == [2, 1]
+    take_back(world, carried)
+    world.clock.advance(86_400)
+    assert _nights(world, 1) == [2]
+    world.app.edit(C, "bob", {"email": "rob@x.com"})
+    for _ in range(2):
+        told = night(world)
+        world.clock.advance(86_400)
+        assert (told.exit_code, told.document["verdict"]["code"]) == (1, "holds")
+        [values] = told.document["values"]["entities"]
+        assert "by_rule" not in values["classes"]
+        assert "rejected" not in values["classes"]
+    [hold] = world.plan().holds
+    assert (hold.kind, hold.app_key, hold.field) == ("conflict", "bob", "email")
+    world.decide(hold, "app")
+    assert _nights(world, 2) == [0, 0]
+    assert world.cells(Side.GHL)[world.links()["bob"]]["email"] == "rob@x.com"

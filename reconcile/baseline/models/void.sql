@@ -23,7 +23,7 @@ WHERE
     NOT coalesce(current, false)
     OR kind_now IS NULL
     OR (
-        kind_now <> 'standing'
+        (kind_now <> 'standing' OR kind = 'rejected')
         AND (sent_now IS DISTINCT FROM sent OR stored_now IS DISTINCT FROM stored)
     )
 ORDER BY ALL

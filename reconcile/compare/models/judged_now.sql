@@ -56,6 +56,14 @@ WITH looked_up AS (
             d.link_id = r.link_id
             AND d.field = r.field
             AND r.item = coalesce(d.item, '')
+            -- Why another value was refused says nothing of one that came back.
+            AND (
+                r.kind <> 'rejected'
+                OR (
+                    r.sent IS NOT DISTINCT FROM if(r.side = 'ghl', d.app, d.ghl)
+                    AND r.stored IS NOT DISTINCT FROM if(r.side = 'ghl', d.ghl, d.app)
+                )
+            )
 ),
 
 -- An answer is found by the question's name, and counts while both values are those that were shown.
