@@ -23,6 +23,7 @@ from reconcile.values.labels import Labels
 from reconcile.values.markup import plain
 from reconcile.values.moments import date_of, moment_of
 from reconcile.values.numbers import CommaNumber, Number
+from reconcile.values.telephones import number_of
 
 __all__ = [
     "CODECS",
@@ -203,28 +204,19 @@ class Phone(Codec):
     What a possible number is, the library's metadata says, which each of its versions renews.
     """
 
-    revision: ClassVar[str] = f"1, phonenumbers {phonenumbers.__version__}"
+    revision: ClassVar[str] = f"2, phonenumbers {phonenumbers.__version__}"
     region: str | None = None
     name: str = "phone"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = clean(raws)
-        number = self._parse(text)
+        number = number_of(text, self.region)
         if number:
             return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
         return text or None
 
-    def _parse(self, text: str) -> phonenumbers.PhoneNumber | None:
-        try:
-            number = phonenumbers.parse(text, self.region)
-        except phonenumbers.NumberParseException:
-            return None
-        if phonenumbers.is_possible_number(number) and not number.extension:
-            return number
-        return None
-
     def fault(self, cell: Cell) -> str | None:
-        if cell is None or (cell.startswith("+") and self._parse(cell)):
+        if cell is None or (cell.startswith("+") and number_of(cell, self.region)):
             return None
         if self.region:
             return "not a telephone number"
