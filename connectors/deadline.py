@@ -40,7 +40,9 @@ def _left(timeout: float | None, late: type[Exception]) -> float | None:
     left = until - time.monotonic()
     if left <= 0:
         raise late("the exchange as a whole took too long")
-    return left if timeout is None else min(timeout, left)
+    if timeout is None:
+        return left
+    return min(timeout, left)
 
 
 class _Stream(httpcore.NetworkStream):

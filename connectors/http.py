@@ -91,19 +91,20 @@ class Answer:
     def trace_id(self) -> str | None:
         """The side's own reference for its support, from a header or from the body."""
         for name in ("x-trace-id", "x-request-id", "cf-ray"):
-            if trace := self.headers.get(name):
+            header = self.headers.get(name)
+            if header:
+                return header
+        match self.parsed():
+            case {"traceId": str(trace)}:
                 return trace
-        body = self.parsed()
-        trace = body.get("traceId") if isinstance(body, dict) else None
-        return trace if isinstance(trace, str) else None
+        return None
 
     @property
     def is_json(self) -> bool:
         """Whether the body is whole JSON, unlike a gateway's page or an answer that was cut off."""
         try:
-            msgspec.json.decode(
-                self.body, type=msgspec.Raw
-            )  # checks the form without building objects
+            # As Raw its form is checked without building objects.
+            msgspec.json.decode(self.body, type=msgspec.Raw)
         except (msgspec.DecodeError, RecursionError):
             return False
         return True
@@ -157,25 +158,39 @@ class NoAuth:
 Explain: TypeAlias = Callable[[Request, Answer], ConnectorError | None]
 """Names the failure in an answer; None where the answer is what was asked for."""
 
+_KINDS: Mapping[int, type[ConnectorError]] = {
+    401: Expired,
+    403: Forbidden,
+    404: NotFound,
+    408: Transient,
+    409: Duplicate,
+    410: NotFound,
+    429: Exhausted,
+}
+"""What the statuses below 500 that say more than "not so" mean."""
+
 
 def explain_status(request: Request, answer: Answer) -> ConnectorError | None:
     """The failure that a status alone tells, for sides without a dialect of their own."""
     status = answer.status
     if status < 400:
         return redirected(request, answer)
-    kinds: dict[int, type[ConnectorError]] = {
-        401: Expired,
-        403: Forbidden,
-        404: NotFound,
-        409: Duplicate,
-        410: NotFound,
-    }
-    kind = kinds.get(status, Transient if status >= 500 or status == 408 else InvalidField)
-    if status == 429:
-        kind = Exhausted
-    elif (status == 403 or (status == 404 and answer.body.strip())) and not answer.is_json:
-        kind = Blocked  # a gateway's own page, or its text: the side was not asked
+    if status >= 500:
+        kind: type[ConnectorError] = Transient
+    elif _is_of_a_gateway(answer):
+        kind = Blocked
+    else:
+        kind = _KINDS.get(status, InvalidField)
     return kind(f"{request.name} was answered {status}", status=status, trace_id=answer.trace_id)
+
+
+def _is_of_a_gateway(answer: Answer) -> bool:
+    """Whether it is a gateway's own page, or its text: the side was not asked.
+
+    A 404 without a body is what many APIs say of a record that is gone.
+    """
+    refused = answer.status == 403 or (answer.status == 404 and answer.body.strip() != b"")
+    return refused and not answer.is_json
 
 
 def redirected(request: Request, answer: Answer) -> ConnectorError | None:
@@ -186,10 +201,13 @@ def redirected(request: Request, answer: Answer) -> ConnectorError | None:
     """
     if not 300 <= answer.status < 400:
         return None
+    what = f"{request.name} was answered {answer.status}"
     place = _shown(answer.headers.get("location", ""))
-    return (ConnectorError if request.replay else Uncertain)(
-        f"{request.name} was answered {answer.status}"
-        + (f", a redirect to {place}" if place else ""),
+    if place:
+        what += f", a redirect to {place}"
+    kind = ConnectorError if request.replay else Uncertain
+    return kind(
+        what,
         remedy=(
             "write the url and the path as the API wants them; "
             "a redirect to a login says that the credentials are refused"
@@ -284,6 +302,8 @@ class Client:
         replayed may have been carried out.
         """
         failures = refusals = renewals = 0
+        # Once a sending may have arrived, the end of the run raises its failure and not Stopped,
+        # which says that nothing was sent.
         unsent = True
         failure: ConnectorError | None = None
         while True:
@@ -297,6 +317,8 @@ class Client:
             except Exhausted as error:
                 self._go_on(None if unsent else failure)
                 refusals += 1
+                # The throttle waits by itself, with all who share the window; a day's or a
+                # month's quota does not come back while a run waits.
                 if error.code != "EXHAUSTED_BURST" or refusals > self._options.refusals:
                     raise
                 if self._throttle is None:
@@ -304,10 +326,12 @@ class Client:
             except (Transient, Malformed) as error:
                 failures += 1
                 unsent = unsent and error.code == "UNSENT"
-                error.code = error.code if unsent or error.code != "UNSENT" else Transient.code
-                hopeless = isinstance(error, Malformed) and (
-                    not request.replay or error.code == "TOO_LARGE"
-                )
+                if error.code == "UNSENT" and not unsent:
+                    error.code = (
+                        Transient.code
+                    )  # this one was not sent, an earlier one may have been
+                twice = request.replay and error.code != "TOO_LARGE"
+                hopeless = isinstance(error, Malformed) and not twice
                 if failures >= self._options.attempts or hopeless:
                     raise
                 log.warning("replay %s: %s", request.name, error.code, extra={"attempt": failures})
@@ -328,11 +352,11 @@ class Client:
 
         Raises the error that was met where the run has to end meanwhile.
         """
-        ceiling = min(
-            self._options.backoff_limit, self._options.backoff_seconds * 2 ** (failures - 1)
-        )
+        doubled = self._options.backoff_seconds * 2 ** (failures - 1)
+        ceiling = min(self._options.backoff_limit, doubled)
+        seconds = ceiling * (0.5 + 0.5 * self._jitter())
         try:
-            self._sleep(max(at_least, ceiling * (0.5 + 0.5 * self._jitter())))
+            self._sleep(max(at_least, seconds))
         except Stopped:
             raise error from None
 
@@ -349,10 +373,10 @@ class Client:
         if isinstance(error, Exhausted) and error.code == "EXHAUSTED":
             error.code = "EXHAUSTED_BURST"
         # After a lost sending, a duplicate that nobody names may be that sending's own work.
-        own = (
-            isinstance(error, Duplicate) and error.key is None and lost and request.method != "GET"
-        )
-        if own or (isinstance(error, Transient | Malformed) and not request.replay):
+        nameless = isinstance(error, Duplicate) and error.key is None
+        own = nameless and lost and request.method != "GET"
+        unanswered = isinstance(error, Transient | Malformed) and not request.replay
+        if own or unanswered:
             raise _uncertain(request, error) from None
         raise error
 
@@ -365,7 +389,7 @@ class Client:
                 self._counts[request.name] += 1
             answer = _receive(self._http, request, credentials, attempt, self._bounded(request))
             quota = read_quota(answer.status, answer.headers)
-        finally:
+        finally:  # a request that failed took its place in the side's window all the same
             if self._throttle:
                 self._throttle.leave(ticket, quota)
         if self._seen:
@@ -440,7 +464,9 @@ def _body(request: Request, response: httpx.Response, options: Options, *, until
                 code="TOO_LARGE",
                 status=response.status_code,
             )
-            raise large if request.replay else _uncertain(request, large)
+            if request.replay:
+                raise large
+            raise _uncertain(request, large)
         if time.monotonic() > until:
             raise httpx.ReadTimeout("the answer as a whole took too long")
     return bytes(body)
@@ -460,11 +486,9 @@ def _built(
         if request.body is not None:
             content = msgspec.json.encode(request.body)
             headers["Content-Type"] = "application/json"
-        path = (
-            httpx.URL(request.path).copy_merge_params(request.params)
-            if request.params
-            else request.path
-        )
+        path: httpx.URL | str = request.path
+        if request.params:  # httpx's own `params` would take the place of a query in the path
+            path = httpx.URL(request.path).copy_merge_params(request.params)
         timeout = httpx.Timeout(options.read_seconds, connect=options.connect_seconds)
         return http.build_request(
             request.method,

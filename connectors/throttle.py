@@ -85,17 +85,23 @@ def _number(headers: Mapping[str, str], name: str, *, most: float) -> float | No
         value = float(headers[name])
     except (KeyError, ValueError):
         return None
-    return value if 0 <= value <= most else None  # not a number (nan) compares as false
+    if 0 <= value <= most:  # not a number (nan) compares as false
+        return value
+    return None
 
 
 def _whole(headers: Mapping[str, str], name: str) -> int | None:
     value = _number(headers, name, most=MOST_REQUESTS)
-    return None if value is None else int(value)
+    if value is None:
+        return None
+    return int(value)
 
 
 def _seconds(headers: Mapping[str, str], name: str, *, most: float) -> float | None:
     value = _number(headers, name, most=most * 1000)
-    return None if value is None else value / 1000
+    if value is None:
+        return None
+    return value / 1000
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -103,20 +109,17 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
     A moment is counted from the answer's own Date.
     """
-    if (seconds := _number(headers, "retry-after", most=LONGEST_WAIT)) is not None:
+    seconds = _number(headers, "retry-after", most=LONGEST_WAIT)
+    if seconds is not None:
         return seconds
     try:
-        wait = parsedate_to_datetime(headers["retry-after"]) - parsedate_to_datetime(
-            headers["date"]
-        )
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        OverflowError,
-    ):  # not there, no date, or one of the two without a zone
-        return None
-    return max(0.0, wait.total_seconds()) if wait.total_seconds() <= LONGEST_WAIT else None
+        until = parsedate_to_datetime(headers["retry-after"])
+        wait = (until - parsedate_to_datetime(headers["date"])).total_seconds()
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None  # not there, no date, or one of the two without a zone
+    if wait <= LONGEST_WAIT:
+        return max(0.0, wait)
+    return None
 
 
 def read_quota(status: int, headers: Mapping[str, str]) -> Quota:
@@ -181,8 +184,9 @@ class Window:
 
         What looks like one or two requests of others is the jitter of our own, and is ignored.
         """
-        others = self.others if self.others > max(2.0, NOISE * self.limit) else 0.0
-        return max(1, math.floor(self.limit - others))
+        if self.others <= max(2.0, NOISE * self.limit):
+            return max(1, self.limit)
+        return max(1, math.floor(self.limit - self.others))
 
     @property
     def pace(self) -> float:
@@ -240,27 +244,27 @@ class Window:
         excess = len(self.leaving) + len(self.flying) - self.capacity
         if excess < 0:
             return 0.0
-        return self.leaving[excess] - now if excess < len(self.leaving) else POLL_SECONDS
+        if excess < len(self.leaving):
+            return self.leaving[excess] - now
+        return POLL_SECONDS
 
     def _refuse_reserve(self, now: float, reserve: float) -> None:
-        expires = (
-            self.day_resets_at
-            if self.day_resets_at is not None
-            else self.day_told_at + FORGET_DAY_SECONDS
-        )
+        expires = self.day_resets_at
+        if expires is None:
+            expires = self.day_told_at + FORGET_DAY_SECONDS
         if self.day_left is None or now >= expires:
             self.day_left = None
             return
         reserved = reserved_of(self.day_limit, reserve)
         if self.day_left - len(self.flying) <= reserved:
-            raise day_is_over(
-                self.day_left, reserved, self.day_resets_at and self.day_resets_at - now
-            )
+            seconds = None if self.day_resets_at is None else self.day_resets_at - now
+            raise day_is_over(self.day_left, reserved, seconds)
 
     def _learn_limits(self, quota: Quota) -> None:
-        if quota.limit and quota.limit > self.limit:
-            self.next_at = 0.0  # the pace so far was that of a smaller window
-        self.limit = max(1, quota.limit) if quota.limit else self.limit
+        if quota.limit:
+            if quota.limit > self.limit:
+                self.next_at = 0.0  # the pace so far was that of a smaller window
+            self.limit = quota.limit
         self.interval = quota.interval or self.interval
 
     def _learn_others(self, sent_at: float, quota: Quota) -> None:
@@ -269,7 +273,9 @@ class Window:
         first = bisect.bisect_right(self.sent, sent_at - self.interval)
         ours = bisect.bisect_right(self.sent, sent_at) - first
         seen = max(0.0, float(self.limit - quota.remaining - ours))
-        self.others += (0.5 if seen > self.others else 0.2) * (seen - self.others)
+        # Up quickly, down slowly: to take others for gone too early costs a refusal.
+        share = 0.5 if seen > self.others else 0.2
+        self.others += share * (seen - self.others)
 
     def _learn_day(self, now: float, quota: Quota) -> None:
         if quota.day_left is None:
@@ -279,15 +285,15 @@ class Window:
         # Answers overtake one another: a slightly larger remainder is an older one, a much larger
         # one a new day.
         overtaken = known is not None and 0 < quota.day_left - known <= OVERTAKING
-        self.day_left = known if overtaken else quota.day_left
+        if not overtaken:
+            self.day_left = quota.day_left
         self.day_told_at = now
         if quota.day_resets_in is not None:
             self.day_resets_at = now + quota.day_resets_in
 
     def _slow_down(self, sent_at: float, now: float, quota: Quota) -> None:
-        if (
-            sent_at > self.halved_at
-        ):  # requests that were in the air at the first refusal are refused for the same reason
+        # Requests that were in the air at the first refusal are refused for the same reason.
+        if sent_at > self.halved_at:
             self.scale = max(1 / 32, self.scale / 2)
             self.halved_at = now
         pause = quota.retry_after if quota.retry_after is not None else self.interval / 10
@@ -380,9 +386,8 @@ class Throttle:
         Raises Exhausted, see Window.take.
         """
         ticket = uuid.uuid4().hex
-        with (
-            self._turn
-        ):  # one thread asks at a time: first come, first served, and one reader of a shared budget
+        # One thread asks at a time: first come, first served, and one reader of a shared budget.
+        with self._turn:
             while (wait := self._ask(ticket)) > 0:
                 self._sleep(min(wait, POLL_SECONDS))
         return ticket

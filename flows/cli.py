@@ -169,7 +169,9 @@ def call(tokens: Sequence[str] | None = None) -> int:
     except CycloptsError as error:
         return _ended(tokens, _wrong(error))
     except SystemExit as end:  # a signal, or a server that could not start
-        return 0 if end.code in (0, None) else _ended(tokens, "")
+        if end.code in (0, None):
+            return 0
+        return _ended(tokens, "")
     except KeyboardInterrupt:
         return _ended(tokens, f"[INTERRUPTED] interrupted → {_AGAIN}")
     # Python's own exit code for it, 1, says that both sides are read and holds remain.

@@ -314,4 +314,6 @@ def seconds_of(pair: Pair, options: Options) -> float | None:
     None where nobody said.
     """
     minutes = options.max_minutes if options.max_minutes is not None else pair.apply.max_minutes
-    return None if minutes is None else minutes * 60
+    if minutes is None:
+        return None
+    return minutes * 60

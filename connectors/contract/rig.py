@@ -150,7 +150,9 @@ def update(entity: Entity, record: Record, fields: Mapping[str, Json], op_id: st
 def tags_of(record: Record | None) -> set[str]:
     """The tags of a record, none where there is no record."""
     tags = record.fields.get("tags") if record is not None else None
-    return {str(tag) for tag in tags} if isinstance(tags, list) else set()
+    if isinstance(tags, list):
+        return {str(tag) for tag in tags}
+    return set()
 
 
 def guarded(write: Write, expected: Mapping[str, Json]) -> Write:

@@ -45,7 +45,9 @@ def read_line(shape: Shape, line: bytes | str) -> Record:
 
     def text(paths: Sequence[Path]) -> str | None:
         item = first(value, paths)
-        return item if item is None or isinstance(item, str) else json.dumps(item)
+        if item is None or isinstance(item, str):
+            return item
+        return json.dumps(item)
 
     key = text(shape.key)
     assert key, "a line without a key"

@@ -128,7 +128,9 @@ class FilesConnector:
                 remedy="give each row a key of its own",
             )
         entry = shelf.find(key)
-        return None if entry is None else shelf.layout.record(entry[1].values or {})
+        if entry is None:
+            return None
+        return shelf.layout.record(entry[1].values or {})
 
     def look(self, write: Write) -> Sequence[Record]:
         """Rows that hold exactly what the create wrote, and contacts of the same email."""

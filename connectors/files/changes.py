@@ -169,7 +169,9 @@ class Change:
     def _seen(self) -> Record | None:
         """The row as it is in the file, which stays locked until the change is in place."""
         entry = self.shelf.find(self.write.key or "")
-        return None if entry is None else self.layout.record(entry[1].values or {})
+        if entry is None:
+            return None
+        return self.layout.record(entry[1].values or {})
 
     def _existing(
         self, work: Callable[[Volume, Part], tuple[Reply, Volume | None]]
@@ -297,7 +299,9 @@ class Change:
         words = {text_of((part.values or {}).get(column)).lower() for part in volume.parts}
         for yes, others in (("true", {"true", "false"}), ("1", {"0", "1"}), ("yes", {"yes", "no"})):
             if words & others:
-                return True if yes == "true" and volume.sheet.columns is None else yes
+                if yes == "true" and volume.sheet.columns is None:
+                    return True
+                return yes
         return self.now
 
     @staticmethod

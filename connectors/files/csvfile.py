@@ -276,7 +276,9 @@ class CsvSheet:
             if row.endswith(end):
                 return end
         header = self._header.raw
-        return self._end(header) if row != header and header.endswith(("\n", "\r")) else "\n"
+        if row != header and header.endswith(("\n", "\r")):
+            return self._end(header)
+        return "\n"
 
 
 def _said(error: str, first: int, last: int) -> str:

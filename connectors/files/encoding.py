@@ -37,7 +37,9 @@ class Encoding:
 
         The row that holds them is found by these.
         """
-        return "strict" if self.name.startswith(_WIDE) else "surrogateescape"
+        if self.name.startswith(_WIDE):
+            return "strict"
+        return "surrogateescape"
 
     def lines(self, content: bytes) -> Iterator[str]:
         """The lines with their ends as they stand: CR LF, LF or CR."""
@@ -133,7 +135,9 @@ def _wide(content: bytes) -> Encoding | None:
     even, odd = head[::2].count(0), head[1::2].count(0)
     if odd > 0.7 * len(head) / 2 and not even:
         return Encoding("utf-16-le")
-    return Encoding("utf-16-be") if even > 0.7 * len(head) / 2 and not odd else None
+    if even > 0.7 * len(head) / 2 and not odd:
+        return Encoding("utf-16-be")
+    return None
 
 
 def _utf8(content: bytes) -> tuple[bool, bool]:

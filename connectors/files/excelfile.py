@@ -289,9 +289,13 @@ def _text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        return repr(value)
     if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat()
+        if value.time() == time():
+            return value.date().isoformat()
+        return value.isoformat()
     if isinstance(value, date | time):
         return value.isoformat()
     return str(value)
@@ -327,10 +331,10 @@ def _alike(cell: Any, text: str) -> Any:
             return None
     except (ValueError, OverflowError):
         return None
-    return (
-        typed
-        if typed is not None
+    if (
+        typed is not None
         and _text(_filled(typed, cell)) == text
         and not isinstance(value, timedelta)
-        else None
-    )
+    ):
+        return typed
+    return None

@@ -75,15 +75,21 @@ class Layout:
     @property
     def shape(self) -> Shape:
         """A flat object a line."""
-        own, label = self.settings, self.label
-        shown = [*self.names, *([TAGS] if own.tags else [])]
+        own = self.settings
+        shown = list(self.names)
+        if own.tags:
+            shown.append(TAGS)
+
+        def place(role: str, column: str | None) -> tuple[tuple[str, ...], ...]:
+            return ((self.label(role),),) if column else ()
+
         return Shape(
-            key=((label("key"),),),
+            key=((self.label("key"),),),
             fields={name: ((name,),) for name in shown},
-            parent=((label("parent"),),) if own.parent else (),
-            version=((label("version"),),) if self.version else (),
-            modified_at=((label("modified_at"),),) if own.modified_at else (),
-            deleted=((label("deleted"),),) if own.deleted else (),
+            parent=place("parent", own.parent),
+            version=place("version", self.version),
+            modified_at=place("modified_at", own.modified_at),
+            deleted=place("deleted", own.deleted),
         )
 
     def described(self) -> dict[str, FieldInfo]:
@@ -120,7 +126,9 @@ class Layout:
         parts = [text_of(values.get(name)).strip() for name in keys]
         if len(parts) == 1:
             return parts[0]
-        return json.dumps(parts, separators=(",", ":"), ensure_ascii=False) if any(parts) else ""
+        if any(parts):
+            return json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
+        return ""
 
     def part(self, name: str) -> tuple[str, str]:
         """The column of a native field, and which of its values it is.
@@ -140,7 +148,9 @@ class Layout:
         words = self.words_of(values, column)
         if part == "0":
             return words[0] if words else None
-        return list(words[1:] if part else words) or None
+        if part:
+            words = words[1:]
+        return list(words) or None
 
     def words_of(self, values: Values, column: str) -> list[str]:
         """The values of a cell that holds several."""
@@ -179,15 +189,15 @@ class Layout:
         fields: dict[str, Json] = {name: self.value(values, name) for name in self.names}
         if own.tags:
             fields[TAGS] = list(self.tags_of(values))
-        version = values.get(self.version) if self.version else None
+        modified_at = None
+        if own.modified_at:
+            modified_at = instant(values.get(own.modified_at), self.zone)
         return Record(
             key=self.key_of(values),
             fields=fields,
             parent=self._parent(values),
-            version=None if version in (None, "") else text_of(version),
-            modified_at=instant(values.get(own.modified_at), self.zone)
-            if own.modified_at
-            else None,
+            version=self._version(values),
+            modified_at=modified_at,
             deleted=self.is_deleted(values),
         )
 
@@ -205,12 +215,16 @@ class Layout:
             line[label("deleted")] = record.deleted
         return line
 
+    def _version(self, values: Values) -> str | None:
+        if not self.version:
+            return None
+        version = values.get(self.version)
+        return None if version in (None, "") else text_of(version)
+
     def _parent(self, values: Values) -> str | None:
-        return (
-            text_of(values.get(self.settings.parent)).strip() or None
-            if self.settings.parent
-            else None
-        )
+        if not self.settings.parent:
+            return None
+        return text_of(values.get(self.settings.parent)).strip() or None
 
     def is_deleted(self, values: Values) -> bool:
         """Whether a row is marked as deleted."""
@@ -264,9 +278,9 @@ class Layout:
         if not naive:
             return now
         local = datetime.fromisoformat(now).astimezone(self.zone).replace(tzinfo=None)
-        return local.isoformat(
-            sep="T" if "T" in text else " ", timespec="milliseconds" if "." in text else "seconds"
-        )
+        separator = "T" if "T" in text else " "
+        precision = "milliseconds" if "." in text else "seconds"
+        return local.isoformat(separator, precision)
 
 
 def _parted(value: Json, delimiter: str, *, quoted: bool = False) -> list[str]:
@@ -296,7 +310,9 @@ def _listed(text: str) -> Json:
         value: Json = json.loads(text)
     except ValueError:
         return text
-    return value if isinstance(value, list) else text
+    if isinstance(value, list):
+        return value
+    return text
 
 
 def instant(value: Json, zone: ZoneInfo) -> str | None:
@@ -305,7 +321,9 @@ def instant(value: Json, zone: ZoneInfo) -> str | None:
     Raises ValueError for what is no time.
     """
     text = text_of(value).strip()
-    return _moment(text, zone) if text else None
+    if not text:
+        return None
+    return _moment(text, zone)
 
 
 @lru_cache(maxsize=4096)
@@ -319,10 +337,13 @@ def _moment(text: str, zone: ZoneInfo) -> str:
             if len(text) < _SHORTEST:
                 raise ValueError(text)
             number = int(text)
-            moment = datetime.fromtimestamp(number / 1000 if number >= _MS_FROM else number, UTC)
+            seconds = number / 1000 if number >= _MS_FROM else number
+            moment = datetime.fromtimestamp(seconds, UTC)
         else:
             moment = datetime.fromisoformat(text)
-        moment = (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone)
+        moment = moment.astimezone(UTC)
     except (OverflowError, OSError) as error:
         raise ValueError(str(error)) from None
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

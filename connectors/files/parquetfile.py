@@ -148,7 +148,9 @@ def _quoted(name: str) -> str:
 def _bound(value: Json, kind: str) -> Any:
     if value in (None, ""):
         return None
-    return value if kind.endswith("[]") and isinstance(value, list) else text_of(value)
+    if kind.endswith("[]") and isinstance(value, list):
+        return value
+    return text_of(value)
 
 
 def _plain(value: Any) -> Json:
@@ -175,7 +177,9 @@ def _plain(value: Any) -> Json:
     if isinstance(value, float) and (
         value != value or (value.is_integer() and abs(value) < _EXACT)
     ):
-        return None if value != value else int(value)
+        if value != value:
+            return None
+        return int(value)
     if isinstance(value, float | Decimal | UUID | timedelta):
         return str(value)
     raise UnfitError(f"it holds a value of the kind {type(value).__name__}")

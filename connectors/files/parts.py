@@ -111,7 +111,9 @@ def text_of(value: Json) -> str:
     """
     if value is None:
         return ""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
 
 
 def unix(text: str) -> str:

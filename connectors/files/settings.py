@@ -70,7 +70,9 @@ class FileSettings:
     @property
     def keys(self) -> tuple[str, ...]:
         """The columns of the key; none where the whole row is one."""
-        return (self.key,) if isinstance(self.key, str) else tuple(self.key)
+        if isinstance(self.key, str):
+            return (self.key,)
+        return tuple(self.key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,4 +190,6 @@ class Shelf:
 
     def find(self, key: str) -> tuple[Volume, Part] | None:
         """Where a key stands; None where it does not, or more than once."""
-        return None if key in self.doubles else self.index.get(key)
+        if key in self.doubles:
+            return None
+        return self.index.get(key)

@@ -183,7 +183,9 @@ def _with_record(shelf: Shelf, reply: Reply) -> Reply:
     if entry is None:
         return reply
     record = shelf.layout.record(entry[1].values or {})
-    return reply if record.deleted else replace(reply, record=record)
+    if record.deleted:
+        return reply
+    return replace(reply, record=record)
 
 
 def _why(error: BrokenFileError | OSError) -> str:

@@ -70,7 +70,9 @@ def _size(members: Sequence[Write], usual: int) -> int:
 
     Few where each contact is looked at first, lest the first is out of sight for long.
     """
-    return min(usual, LOOKED_AT) if any(write.check for write in members) else usual
+    if any(write.check for write in members):
+        return min(usual, LOOKED_AT)
+    return usual
 
 
 def _group(write: Write) -> tuple[object, ...]:

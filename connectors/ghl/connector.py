@@ -80,17 +80,21 @@ class GhlConnector:
         ending: Ending | None = None,
     ) -> None:
         self.settings = settings
-        window = ending.by(sleep, "GHL's window") if ending else sleep
-        sleep = ending.by(sleep) if ending else sleep
+        window = sleep
+        if ending:
+            # People are told what a run waits for: the window, or another try.
+            window = ending.by(sleep, "GHL's window")
+            sleep = ending.by(sleep)
         steady, clock = clock or time.monotonic, clock or time.time
         self._throttle = Throttle(
             budget, reserve=settings.daily_reserve, clock=steady, sleep=window
         )
+        renewal = ROTATE if isinstance(auth, PrivateToken) else LOG_IN
         self._client = Client(
             settings.url,
             auth=auth,
             throttle=self._throttle,
-            explain=partial(explain, renewal=ROTATE if isinstance(auth, PrivateToken) else LOG_IN),
+            explain=partial(explain, renewal=renewal),
             options=_options(settings),
             transport=transport,
             sleep=sleep,
@@ -120,6 +124,9 @@ class GhlConnector:
         self.api.timezone = zone_told(where)
         company = where.get("companyId")
         users = schema.users(self.api, company if isinstance(company, str) else None)
+        owners = None
+        if users is not None:
+            owners = {user.id: user.email for user in users}
         self._custom = self._fetch_custom()
         self._shaped.clear()
         fields = {entity: self._described(entity, users or []) for entity in GHL}
@@ -140,7 +147,7 @@ class GhlConnector:
             bulk=self._bulk(),
             timezone=self.api.timezone,
             companies=self._names_linked(),
-            owners=None if users is None else {user.id: user.email for user in users},
+            owners=owners,
         )
 
     def _names_linked(self) -> dict[str, str] | None:

@@ -117,7 +117,9 @@ def status(contact: Mapping[str, Any], name: str) -> str | None:
         channel = next(one for one in _CHANNELS if one.field == name)
         entries = _entries(contact, OUTBOUND)
         entry = entries.get(channel.old) or entries.get(channel.new) or {}
-    return str(entry["status"]) if entry.get("status") else None
+    if entry.get("status"):
+        return str(entry["status"])
+    return None
 
 
 def members(

@@ -140,7 +140,9 @@ class Dialect:
 
     def parameter(self, name: str) -> str:
         """The name of a parameter that v3 spells in camelCase (docs/ghl.md#opportunities)."""
-        return _camel(name) if self.version == "v3" else name
+        if self.version == "v3":
+            return _camel(name)
+        return name
 
 
 V2 = Dialect(

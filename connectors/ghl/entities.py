@@ -85,9 +85,9 @@ class GhlEntity:
         """What a token is asked for beside the least."""
         if self.spanned:
             return ("calendars.readonly", f"{self.scope}.readonly")
-        return (
-            (f"{self.scope}.readonly", f"{self.scope}.write") if self.listed or self.apart else ()
-        )
+        if self.listed or self.apart:
+            return (f"{self.scope}.readonly", f"{self.scope}.write")
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

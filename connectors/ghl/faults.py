@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Any
 from urllib.parse import unquote
 
 from connectors.http import Answer, Request
@@ -45,9 +44,12 @@ def message(answer: Answer) -> str:
 
 
 def _text(answer: Answer) -> str:
-    body = answer.parsed()
-    said: Any = body.get("message") if isinstance(body, dict) else None
-    return "; ".join(str(part) for part in said) if isinstance(said, list) else str(said or "")
+    match answer.parsed():
+        case {"message": list(parts)}:
+            return "; ".join(map(str, parts))
+        case {"message": text}:
+            return str(text or "")
+    return ""
 
 
 def names_record(path: str, text: str) -> bool:
@@ -60,12 +62,13 @@ def names_record(path: str, text: str) -> bool:
     """
     parts = [unquote(part) for part in path.split("/")]
     ids = dict(pairwise(parts))
-    return any(
-        re.search(rf"\b{kind}\b", text, re.IGNORECASE)
-        and ids.get(folder)
-        and re.search(rf"(?<![\w-]){re.escape(ids[folder])}(?![\w-])", text)
-        for kind, folder in _FOLDERS.items()
-    )
+    for kind, folder in _FOLDERS.items():
+        record_id = ids.get(folder)
+        if not record_id or not re.search(rf"\b{kind}\b", text, re.IGNORECASE):
+            continue
+        if re.search(rf"(?<![\w-]){re.escape(record_id)}(?![\w-])", text):
+            return True
+    return False
 
 
 LOG_IN = "renew the token: ghl-reconcile auth login"
@@ -99,7 +102,9 @@ def explain(request: Request, answer: Answer, *, renewal: str = LOG_IN) -> Conne
 def _explain(request: Request, answer: Answer) -> ConnectorError | None:
     status = answer.status
     if status < 300:
-        return None if answer.is_json or status == 204 else _not_json(request, answer)
+        if answer.is_json or status == 204:
+            return None
+        return _not_json(request, answer)
     if status == 429:
         return _exhausted(request, answer)
     if status >= 500 or status == 408:
@@ -133,31 +138,38 @@ def _blocked(request: Request, answer: Answer) -> ConnectorError:
 
 
 def _exhausted(request: Request, answer: Answer) -> ConnectorError:
-    left = answer.headers.get("x-ratelimit-daily-remaining", "")
-    day = left.strip() == "0"
-    error = Exhausted(
-        f"{request.name} was refused: {'the daily quota is spent' if day else 'too many requests'}",
-        remedy="run again after the quota resets"
-        if day
-        else "another integration may be using this location's quota",
-        code="EXHAUSTED_DAY" if day else "EXHAUSTED_BURST",
-    )
     quota = read_quota(answer.status, answer.headers)
-    error.until_seconds = (
-        quota.day_resets_in if day and quota.day_resets_in is not None else quota.retry_after
+    left = answer.headers.get("x-ratelimit-daily-remaining", "")
+    if left.strip() != "0":
+        burst = Exhausted(
+            f"{request.name} was refused: too many requests",
+            remedy="another integration may be using this location's quota",
+            code="EXHAUSTED_BURST",
+        )
+        burst.until_seconds = quota.retry_after
+        return burst
+    day = Exhausted(
+        f"{request.name} was refused: the daily quota is spent",
+        remedy="run again after the quota resets",
+        code="EXHAUSTED_DAY",
     )
-    return error
+    day.until_seconds = quota.day_resets_in
+    if day.until_seconds is None:
+        day.until_seconds = quota.retry_after
+    return day
 
 
 def _bad_request(request: Request, said: str, answer: Answer) -> ConnectorError:
     lower = said.lower()
-    body = answer.parsed()
-    meta = body.get("meta") if isinstance(body, dict) else None
-    if "duplicate" in lower or (isinstance(meta, dict) and meta.get("contactId")):
+    existing = None
+    match answer.parsed():
+        case {"meta": {"contactId": contact}}:
+            existing = contact
+    if "duplicate" in lower or existing:
         error = Duplicate(
             f"{request.name}: {said}", remedy="link the record to the one that exists"
         )
-        error.key = meta.get("contactId") if isinstance(meta, dict) else None
+        error.key = existing
         return error
     if "does not belong to" in lower and "location" in lower:
         return _wrong_location(request, said)

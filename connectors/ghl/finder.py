@@ -101,20 +101,27 @@ class Finder:
         return young, all(added is not None for _, added in ages)
 
     def _contacts(self, write: Write) -> list[Record]:
-        email, phone = _text(write.fields.get("email")), _text(write.fields.get("phone"))
-        matches = [contacts.duplicate(self._api, email=email)] if email else []
-        matches += [contacts.duplicate(self._api, number=phone)] if phone else []
-        if not email and not phone and (name := _name(write)):
-            matches += [item for item in contacts.find(self._api, name) if _same_name(item, name)]
+        email = _text(write.fields.get("email"))
+        phone = _text(write.fields.get("phone"))
+        name = _name(write)
+        items: list[dict[str, Any] | None] = []
+        if email:
+            items.append(contacts.duplicate(self._api, email=email))
+        if phone:
+            items.append(contacts.duplicate(self._api, number=phone))
+        if name and not email and not phone:
+            items += [item for item in contacts.find(self._api, name) if _same_name(item, name)]
         shape = self._dated(write.entity)
-        records = [record(item, shape) for item in matches if item is not None]
-        return list({item.key: item for item in records}.values())
+        records = [record(item, shape) for item in items if item is not None]
+        by_key = {item.key: item for item in records}  # email and phone may lead to the same one
+        return list(by_key.values())
 
     def _same(self, write: Write, rows: Sequence[Row], names: tuple[str, ...]) -> list[Record]:
         shape = self._dated(write.entity)
-        wanted = {name: text for name in names if (text := plain(write.fields.get(name)))}
+        texts = {name: plain(write.fields.get(name)) for name in names}
+        wanted = {name: text for name, text in texts.items() if text}
         matches: list[Record] = []
-        if not wanted:
+        if not wanted:  # a create of nothing would be found in every record
             return matches
         for row in rows:
             item: dict[str, Any] = msgspec.json.decode(row.raw)
@@ -134,13 +141,15 @@ def _added(candidate: Record) -> float | None:
     None where GHL does not say, as for a contact's tasks.
     """
     added = candidate.fields.get(_ADDED)
+    if not isinstance(added, str):
+        return None
     try:
-        moment = datetime.fromisoformat(added) if isinstance(added, str) else None
+        moment = datetime.fromisoformat(added)
     except ValueError:
         return None
-    if moment is None:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp()
 
 
 def plain(value: Json) -> str:
@@ -159,23 +168,26 @@ def _in_an_index(write: Write) -> bool:
 
 
 def _by_name_alone(write: Write) -> bool:
-    return _name(write) is not None and not any(
-        _text(write.fields.get(name)) for name in ("email", "phone")
-    )
+    if _text(write.fields.get("email")) or _text(write.fields.get("phone")):
+        return False
+    return _name(write) is not None
 
 
 def _text(value: Json) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
+    if isinstance(value, str) and value.strip():
+        return value
+    return None
 
 
 def _name(write: Write) -> str | None:
     parts = [_text(write.fields.get(part)) for part in ("firstName", "lastName")]
-    return _text(write.fields.get("name")) or _text(" ".join(part for part in parts if part))
+    both = " ".join(part for part in parts if part)
+    return _text(write.fields.get("name")) or _text(both)
 
 
 def _same_name(item: dict[str, Any], name: str) -> bool:
-    first, last = (
-        item.get(f"{part}Raw") or item.get(part) or "" for part in ("firstName", "lastName")
-    )
+    # Without "Raw" they are in lower case in some answers (docs/ghl.md#names).
+    first = item.get("firstNameRaw") or item.get("firstName") or ""
+    last = item.get("lastNameRaw") or item.get("lastName") or ""
     stated = (item.get("name"), item.get("contactName"), f"{first} {last}".strip())
     return name.casefold() in {str(text or "").casefold() for text in stated}

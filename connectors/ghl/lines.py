@@ -122,4 +122,6 @@ def join(rows: Iterable[Row]) -> bytes:
 
 
 def _line(raw: bytes) -> bytes:
-    return msgspec.json.format(raw, indent=-1) if b"\n" in raw or b"\r" in raw else raw
+    if b"\n" in raw or b"\r" in raw:
+        return msgspec.json.format(raw, indent=-1)
+    return raw

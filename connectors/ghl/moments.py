@@ -11,7 +11,9 @@ _DATE = len("2021-07-16")
 def zone_of(name: str) -> ZoneInfo | None:
     """The zone of that name; None where there is no such zone, or no name."""
     try:
-        return ZoneInfo(name) if name else None
+        if not name:
+            return None
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
 

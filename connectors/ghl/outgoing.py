@@ -67,11 +67,15 @@ def _number(value: Json) -> Json:
         number = float(value) if isinstance(value, str) else value
     except ValueError:
         return value
-    return int(number) if isinstance(number, float) and number.is_integer() else number
+    if isinstance(number, float) and number.is_integer():
+        return int(number)
+    return number
 
 
 def _cleared(entity: Entity, name: str, spelling: Spelling) -> Json:
-    return "" if name in GHL[entity].unnulled else spelling.clear
+    if name in GHL[entity].unnulled:
+        return ""
+    return spelling.clear
 
 
 def _check(write: Write, name: str, spelling: Spelling) -> None:

@@ -61,7 +61,9 @@ class Reader:
 
         GHL does not say which of them changed since then: they are all read.
         """
-        keys = self._settings.business_ids or None if scope.keys is None else scope.keys
+        keys = scope.keys
+        if keys is None and self._settings.business_ids:
+            keys = self._settings.business_ids
         if keys is not None:
             fetch = partial(located.get, self._api, entity)
             return self._guarded(self._by_key(keys, fetch, what=entity))
@@ -91,7 +93,9 @@ class Reader:
             return self._by_calendar(entity)
         if GHL[entity].apart:
             return self._by_cursor(entity)
-        return self._searched(entity) if GHL[entity].searched else self._swept(entity)
+        if GHL[entity].searched:
+            return self._searched(entity)
+        return self._swept(entity)
 
     def _guarded(self, pages: Iterator[Page | Proof]) -> Iterator[Page | Proof]:
         """Turn a fault into an incomplete Proof.
@@ -101,7 +105,8 @@ class Reader:
         rows = 0
         try:
             for page in pages:
-                rows += page.rows if isinstance(page, Page) else 0
+                if isinstance(page, Page):
+                    rows += page.rows
                 yield page
         except FATAL:
             raise
@@ -117,13 +122,11 @@ class Reader:
         lost: list[str] = []
         answers = self._each(keys, fetch, lost, what=what)
         for part in _runs(answers, PARENTS_A_PAGE):
-            items = [item for _, item in part]
-            rows = [
-                Row(Head(id=str(item.get("id"))), msgspec.json.encode(item))
-                for item in items
-                if item is not None
-            ]
-            covers = () if what.parent else tuple(key for key, _ in part)
+            items = [item for _, item in part if item is not None]
+            rows = [Row(Head(id=str(item.get("id"))), msgspec.json.encode(item)) for item in items]
+            covers: tuple[str, ...] = ()
+            if not what.parent:  # what hangs on a contact is covered by all that the contact has
+                covers = tuple(key for key, _ in part)
             yield Page(join(rows), len(rows), covers=covers)
         yield Proof(complete=True, partial=True, quarantined=tuple(lost))
 
@@ -152,11 +155,9 @@ class Reader:
                 yield _covering(rows)
         # The last page's own count: who was changed meanwhile has moved to the end, and was read
         # there.
-        short = (
-            f"GHL counts {total} changed contacts, {len(seen)} were read"
-            if total > len(seen)
-            else ""
-        )
+        short = ""
+        if total > len(seen):
+            short = f"GHL counts {total} changed contacts, {len(seen)} were read"
         yield Proof(complete=not short, why_incomplete=short, partial=True)
 
     def _under(self, entity: Entity, parents: Iterable[str]) -> Iterator[Page | Proof]:
@@ -197,11 +198,14 @@ class Reader:
             except ConnectorError as error:
                 return key, error
 
-        patience, read, refused = Patience(), 0, None
+        patience = Patience()
+        read = 0
+        refused: ConnectorError | None = None
         for key, item in overlapped(attempt, keys, width=self._settings.concurrency):
             if isinstance(item, ConnectorError):
                 patience.spend(item)
-                refused = item if isinstance(item, (Expired, Blocked)) else refused
+                if isinstance(item, (Expired, Blocked)):
+                    refused = item
                 lost.append(unread(what, key, item))
             else:
                 patience.renew()
@@ -217,10 +221,9 @@ class Reader:
         for page in self.contacts(Scope()):
             if isinstance(page, Proof):
                 shortfall = page.why_incomplete
-            else:
-                ids += [
-                    msgspec.json.decode(line, type=Head).key for line in page.lines.splitlines()
-                ]
+                continue
+            heads = [msgspec.json.decode(line, type=Head) for line in page.lines.splitlines()]
+            ids += [head.key for head in heads]
         for read in self._under(entity, ids):
             if isinstance(read, Page):
                 yield read

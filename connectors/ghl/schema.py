@@ -83,11 +83,9 @@ def _custom(item: Mapping[str, Any], entity: Entity) -> CustomField:
 
 
 def _choice(option: Any) -> str:
-    return (
-        str(option.get("name") or option.get("value") or option.get("label"))
-        if isinstance(option, dict)
-        else str(option)
-    )
+    if isinstance(option, dict):
+        return str(option.get("name") or option.get("value") or option.get("label"))
+    return str(option)
 
 
 def location(api: Api) -> dict[str, Any]:

@@ -46,11 +46,15 @@ def _paths(entity: Entity, name: str, custom: Mapping[str, str]) -> tuple[Path, 
         return kind.paths[name]
     if kind.custom and name in custom:
         return custom_paths(custom[name], kind.custom_values)
-    known = [*kind.paths, *(custom if kind.custom else ())]
+    known = [*kind.paths]
+    if kind.custom:
+        known += custom
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    what = f"GHL has no {entity} field {name!r}"
+    if near:
+        what += f"; near matches: {', '.join(near)}"
     raise InvalidField(
-        f"GHL has no {entity} field {name!r}"
-        + (f"; near matches: {', '.join(near)}" if near else ""),
+        what,
         remedy="name a field that `doctor` lists, or create the custom field in GHL first",
         code="UNKNOWN_FIELD",
     )
@@ -66,10 +70,8 @@ def record(item: Mapping[str, Any], shape: Shape, *, parent: str | None = None) 
     """
     key = first(item, shape.key)
     if not isinstance(key, str) or not key:
-        raise Malformed(
-            "expected a record with an id, found one with "
-            f"{', '.join(sorted(item)[:5]) or 'nothing'}"
-        )
+        members = ", ".join(sorted(item)[:5]) or "nothing"
+        raise Malformed(f"expected a record with an id, found one with {members}")
     stated = first(item, shape.parent)
     version = first(item, shape.version)
     return Record(
@@ -87,11 +89,8 @@ def instant(value: Json) -> str | None:
     if isinstance(value, str) or value is None:
         return value or None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return (
-            datetime.fromtimestamp(value / 1000, UTC)
-            .isoformat(timespec="milliseconds")
-            .replace("+00:00", "Z")
-        )
+        moment = datetime.fromtimestamp(value / 1000, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return None
 
 
@@ -106,21 +105,25 @@ def first(item: Any, paths: Iterable[Path]) -> Json:
 
 def _walk(value: Any, path: Path) -> Any:
     for step in path:
-        if isinstance(step, Item):
-            items = value if isinstance(value, list) else []
-            value = next(
-                (
-                    item
-                    for item in items
-                    if isinstance(item, dict) and item.get(step.where) == step.equals
-                ),
-                None,
-            )
-        elif isinstance(step, Only):
-            text = str(value).lower() if isinstance(value, bool) else value
-            value = value if text == step.equals else None
-        else:
-            value = value.get(step) if isinstance(value, dict) else None
+        match step:
+            case str():
+                value = value.get(step) if isinstance(value, dict) else None
+            case Item():
+                value = _among(value, step)
+            case Only():
+                text = str(value).lower() if isinstance(value, bool) else value
+                if text != step.equals:
+                    return None
         if value is None:
             return None
     return value
+
+
+def _among(value: Any, step: Item) -> Any:
+    """The list member that a step names."""
+    if not isinstance(value, list):
+        return None
+    for item in value:
+        if isinstance(item, dict) and item.get(step.where) == step.equals:
+            return item
+    return None

@@ -70,7 +70,9 @@ class Span:
         """The span as GHL's filter (docs/ghl.md#search)."""
         bounds = {"gte": self.low, "lt": self.high}
         value = {name: _iso(bound) for name, bound in bounds.items() if bound is not None}
-        return [{"field": "dateAdded", "operator": "range", "value": value}] if value else []
+        if not value:
+            return []
+        return [{"field": "dateAdded", "operator": "range", "value": value}]
 
     def count(self, total: int) -> None:
         """Take GHL's count of what was asked for, where that is counted.
@@ -150,7 +152,9 @@ class Sweep:
         waiting = [span for span in self._spans if not span.flying and not span.done]
         if self._ranges_work is None:  # unproven: the first filtered request goes alone
             waiting = [span for span in waiting if not (span.filters and self._probing())]
-        return waiting[0] if waiting else self._split()
+        if waiting:
+            return waiting[0]
+        return self._split()
 
     def _probing(self) -> bool:
         return any(span.flying and span.filters for span in self._spans)
@@ -349,7 +353,9 @@ def position(row: Row) -> int | None:
     """The row's place in the order of dateAdded, epoch ms: the first member of its searchAfter."""
     cursor = row.head.searchAfter
     first = cursor[0] if cursor else None
-    return int(first) if isinstance(first, int | float) else None
+    if not isinstance(first, int | float):
+        return None
+    return int(first)
 
 
 def _iso(milliseconds: int) -> str:

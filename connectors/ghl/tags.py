@@ -67,7 +67,9 @@ def _after(item: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:
-    return tuple(str(tag) for tag in value) if isinstance(value, list) else None
+    if not isinstance(value, list):
+        return None
+    return tuple(str(tag) for tag in value)
 
 
 def dictionary(api: Api) -> list[dict[str, Any]]:

@@ -90,15 +90,15 @@ class Writer:
         try:
             with self._looks.around(write):
                 ready = self.ready(write)
-                return [ready if isinstance(ready, Reply) else self._done(ready)]
+                if isinstance(ready, Reply):
+                    return [ready]
+                return [self._done(ready)]
         except (*FATAL, Exhausted):
             raise
         except InvalidField as error:
-            return [
-                self._doubted(write, error)
-                if write.kind is OpKind.CREATE and error.status == 422
-                else reply_to(write, error)
-            ]
+            if write.kind is OpKind.CREATE and error.status == 422:
+                return [self._doubted(write, error)]
+            return [reply_to(write, error)]
         except ConnectorError as error:
             return [reply_to(write, error)]
 
@@ -132,7 +132,9 @@ class Writer:
             ready = [self.ready(write) for write in writes]
             due = [each for each in ready if isinstance(each, Write)]
             replies = [each for each in ready if isinstance(each, Reply)]
-            return replies + (bulk_business(self._api, due, self.one) if due else [])
+            if due:
+                replies += bulk_business(self._api, due, self.one)
+            return replies
 
     def _done(self, write: Write) -> Reply:
         match write.kind:
@@ -159,11 +161,11 @@ class Writer:
                     code="UNSUPPORTED",
                 )
         receipt = self._record(write, item)
-        if receipt is not None and write.kind is OpKind.CREATE:
+        if receipt is None:
+            return Reply(write.op_id, Status.DONE, key=write.key)
+        if write.kind is OpKind.CREATE:
             self._finder.claim(receipt.key)
-        return Reply(
-            write.op_id, Status.DONE, record=receipt, key=receipt.key if receipt else write.key
-        )
+        return Reply(write.op_id, Status.DONE, record=receipt, key=receipt.key)
 
     def _record(self, write: Write, item: Found) -> Record | None:
         if item is None:
@@ -185,14 +187,18 @@ class Writer:
     def _update(self, write: Write) -> Found:
         _check_kind(write)
         key = _key(write)
-        # GHL may take channels that are not sent away, and an entry has a message of its own.
-        current = contacts.get(self._api, key) if consents.written(write.fields) else None
+        current = None
+        if consents.written(write.fields):
+            # GHL may take channels that are not sent away, and an entry has a message of its own.
+            current = contacts.get(self._api, key)
         body = body_of(write, self._spelling, current)
         if write.entity.parent:
             return children.update(self._api, write.entity, _parent(write), key, body)
         if GHL[write.entity].listed:
             return located.update(self._api, write.entity, key, body)
-        updated = contacts.update(self._api, key, body) if body else None
+        updated = None
+        if body:  # the business link alone has no body: it is a request of its own
+            updated = contacts.update(self._api, key, body)
         return self._linked(write, key, updated or self._read_back(key))
 
     def _read_back(self, key: str) -> Found:
@@ -214,15 +220,16 @@ class Writer:
         business = write.fields.get(LINKED)
         if LINKED not in write.fields or (write.kind is OpKind.CREATE and business is None):
             return item
+        company = business if isinstance(business, str) else None
         try:
-            done = contacts.link_business(
-                self._api, [contact], business if isinstance(business, str) else None
-            )
+            done = contacts.link_business(self._api, [contact], company)
         except ConnectorError:
             if write.kind is OpKind.CREATE or len(write.fields) > 1:
                 return item
             raise
-        return {**item, LINKED: business} if item is not None and contact in done else item
+        if item is not None and contact in done:
+            return {**item, LINKED: business}
+        return item
 
     def _delete(self, write: Write) -> None:
         _check_kind(write)
@@ -244,9 +251,8 @@ class Writer:
         """
         try:
             created, dated = self._finder.created_by(write)
-        except (
-            ConnectorError
-        ):  # also a spent quota: what was sent is not "never sent"; the next write meets it again
+        except ConnectorError:
+            # Also a spent quota: what was sent is not "never sent"; the next write meets it again.
             return dataclasses.replace(reply_to(write, error), status=Status.UNCERTAIN)
         if len(created) == 1 and dated:
             self._finder.claim(created[0].key)
@@ -258,11 +264,9 @@ class Writer:
                 code=error.code,
                 trace_id=error.trace_id,
             )
-        return (
-            dataclasses.replace(reply_to(write, error), status=Status.UNCERTAIN)
-            if created
-            else reply_to(write, error)
-        )
+        if created:
+            return dataclasses.replace(reply_to(write, error), status=Status.UNCERTAIN)
+        return reply_to(write, error)
 
 
 def _result(future: Future[list[Reply]], job: Job) -> tuple[list[Reply], ConnectorError | None]:
@@ -275,7 +279,8 @@ def _result(future: Future[list[Reply]], job: Job) -> tuple[list[Reply], Connect
 
 def _check_kind(write: Write) -> None:
     """Raises InvalidField for a set of words: it has no records to make, change or delete."""
-    if holder := write.entity.spec.set_of:
+    holder = write.entity.spec.set_of
+    if holder:
         raise InvalidField(
             f"GHL has no {write.entity} to {write.kind}",
             remedy=f"plan ADD_TAGS or REMOVE_TAGS on a {holder}",

@@ -158,10 +158,10 @@ class MemoryConnector:
     def extract(self, entity: Entity, scope: Scope = _EVERYTHING) -> Iterator[Page | Proof]:
         """Pages of what the index shows, which trails by the lag, then the proof."""
         records = [self._record(entity, key, row) for key, row in self._indexed(entity)]
-        partial = scope != _EVERYTHING
         parents = self._parents_due(entity, scope)
+        partial = scope != _EVERYTHING or parents is not None
         if parents is not None:
-            records, partial = [record for record in records if record.parent in parents], True
+            records = [record for record in records if record.parent in parents]
         if scope.keys is not None:
             records = [record for record in records if record.key in scope.keys]
         if scope.since is not None:
@@ -170,10 +170,13 @@ class MemoryConnector:
                 each for each in records if not each.modified_at or each.modified_at >= since
             ]
         records = [self._lacking(entity, record) for record in records]
-        why = self.vices.incomplete.get(entity, "")
         total = None if partial else len(records)
-        records = records[: len(records) // 2] if why else records
-        covered = _covered(entity, scope, parents, records) if partial and not why else ()
+        why = self.vices.incomplete.get(entity, "")
+        if why:
+            records = records[: len(records) // 2]
+        covered: Sequence[str] = ()
+        if partial and not why:
+            covered = _covered(entity, scope, parents, records)
         yield from self._pages(records, covered)
         yield Proof(complete=not why, why_incomplete=why, reported_total=total, partial=partial)
 
@@ -187,10 +190,13 @@ class MemoryConnector:
         self._requests += 1
         if self.vices.unnamed(entity, key):
             raise Unnamed("GET was answered 400: not found")
-        if (error := self.vices.unreadable(entity, key)) is not None:
+        error = self.vices.unreadable(entity, key)
+        if error is not None:
             raise error
         row = self._now(entity, key)
-        return None if row is None else self._record(entity, key, row)
+        if row is None:
+            return None
+        return self._record(entity, key, row)
 
     def look(self, write: Write) -> Sequence[Record]:
         """Records with the same email, or that hold all that the write holds.
@@ -198,34 +204,32 @@ class MemoryConnector:
         The latter are under the same parent.
         """
         self._requests += 1
-        if (error := self.vices.unreadable(write.entity, write.parent or "")) is not None:
+        error = self.vices.unreadable(write.entity, write.parent or "")
+        if error is not None:
             raise error
         wanted = {
-            name: self._stored(write.entity, name, value) for name, value in write.fields.items()
+            name: self._stored(write.entity, name, value)
+            for name, value in write.fields.items()
+            if name not in self.vices.drops
         }
-        wanted = {name: value for name, value in wanted.items() if name not in self.vices.drops}
-        return [
-            self._record(write.entity, key, row)
-            for key, row in self._current(write.entity)
-            if (wanted.get("email") and row.fields.get("email") == wanted["email"])
-            or (
-                row.parent == write.parent
-                and all(_same(row.fields.get(name), wanted[name]) for name in wanted)
-            )
-        ]
+        records = []
+        for key, row in self._current(write.entity):
+            same_email = wanted.get("email") and row.fields.get("email") == wanted["email"]
+            same_values = all(_same(row.fields.get(name), wanted[name]) for name in wanted)
+            if same_email or (row.parent == write.parent and same_values):
+                records.append(self._record(write.entity, key, row))
+        return records
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """Carry out each write in turn, with whatever vices are on."""
         for write in writes:
             self._requests += 1
-            ready = looked_at(
-                write, partial(self.read, write.entity, write.key or "", write.parent)
-            )
-            yield (
-                ready
-                if isinstance(ready, Reply)
-                else self._refused(ready) or self._carried_out(ready)
-            )
+            read = partial(self.read, write.entity, write.key or "", write.parent)
+            ready = looked_at(write, read)
+            if isinstance(ready, Reply):
+                yield ready
+            else:
+                yield self._refused(ready) or self._carried_out(ready)
 
     def usage(self) -> Usage:
         """Requests so far: one a page, a read and a write."""
@@ -237,7 +241,10 @@ class MemoryConnector:
     # How it is done.
 
     def _now(self, entity: Entity, key: str) -> _Row | None:
-        return next(iter(self._tables[entity].get(key, [])[-1:]), None)
+        history = self._tables[entity].get(key)
+        if not history:
+            return None
+        return history[-1]
 
     def _current(self, entity: Entity) -> Iterator[tuple[str, _Row]]:
         for key, history in list(self._tables[entity].items()):
@@ -248,9 +255,8 @@ class MemoryConnector:
         if not self.vices.lag_seconds:
             yield from self._current(entity)
             return
-        shown_until = datetime.fromisoformat(self._clock()) - timedelta(
-            seconds=self.vices.lag_seconds
-        )
+        lag = timedelta(seconds=self.vices.lag_seconds)
+        shown_until = datetime.fromisoformat(self._clock()) - lag
         for key, history in list(self._tables[entity].items()):
             row = history[-1]
             if self.vices.lags(entity, key):
@@ -265,7 +271,9 @@ class MemoryConnector:
         known = [
             row for row in history if row is not None and datetime.fromisoformat(row.at) <= instant
         ]
-        return known[-1] if known else None
+        if not known:
+            return None
+        return known[-1]
 
     def _record(self, entity: Entity, key: str, row: _Row) -> Record:
         return Record(
@@ -296,46 +304,58 @@ class MemoryConnector:
         if scope != _EVERYTHING:
             return None
         contacts = sorted(key for key, _ in self._current(OWNER))
-        start, self._next_parent = self._next_parent, self._next_parent + self.vices.notes_per_run
+        start = self._next_parent
+        self._next_parent += self.vices.notes_per_run
         due = range(start, min(start + len(contacts), self._next_parent))
         return [contacts[number % len(contacts)] for number in due]
 
     def _pages(self, records: Sequence[Record], covered: Sequence[str]) -> Iterator[Page]:
-        for start in range(0, max(len(records), 1 if covered else 0), PAGE):
+        if covered and not records:  # that a contact has nothing is said by a page, too
+            self._requests += 1
+            yield Page(b"", 0, tuple(covered))
+        for start in range(0, len(records), PAGE):
             self._requests += 1
             rows = records[start : start + PAGE]
-            lines = "".join(_line(record) for record in rows).encode()
-            yield Page(lines, len(rows), tuple(covered) if start == 0 else ())
+            lines = "".join(map(_line, rows)).encode()
+            yield Page(lines, len(rows), tuple(covered))
+            covered = ()
 
     def _stored(self, entity: Entity, name: str, value: Json) -> Json:
         kind = self._fields[entity].get(name, FieldInfo()).type
         if self.vices.e164 and kind == "phone" and isinstance(value, str) and value:
             digits = re.sub(r"\D", "", value)
-            return f"+{digits}" if value.startswith("+") or len(digits) > 10 else f"+1{digits}"
+            if value.startswith("+") or len(digits) > 10:
+                return f"+{digits}"
+            return f"+1{digits}"
         if kind == "tags" and isinstance(value, list):
             return _tag_set((str(tag) for tag in value), lower=self.vices.lowercase_tags)
         return value
 
     def _refused(self, write: Write) -> Reply | None:
-        if code := self.vices.rejects(write):
+        code = self.vices.rejects(write)
+        if code:
             return _reply(
                 write, Status.REJECTED, code=code, detail="refused by a rule of this side"
             )
         for name, value in write.fields.items():
-            if problem := _problem(self._fields[write.entity].get(name), value):
-                return _reply(
-                    write, Status.REJECTED, code="INVALID_FIELD", detail=f"{name}: {problem}"
-                )
+            problem = _problem(self._fields[write.entity].get(name), value)
+            if problem:
+                detail = f"{name}: {problem}"
+                return _reply(write, Status.REJECTED, code="INVALID_FIELD", detail=detail)
         if write.kind is OpKind.CREATE:
             return self._duplicate(write)
         row = self._now(write.entity, write.key or "")
-        if row is None:
-            gone_is_done = write.kind is OpKind.DELETE
-            status, code = (Status.DONE, "") if gone_is_done else (Status.STALE, "NOT_FOUND")
-            return _reply(
-                write, status, code=code, detail="" if gone_is_done else "the record is gone"
-            )
-        return self._moved(write, row) or (self._duplicate(write) if self.vices.strict else None)
+        if row is not None:
+            return self._in_the_way(write, row)
+        if write.kind is OpKind.DELETE:
+            return _reply(write, Status.DONE)
+        return _reply(write, Status.STALE, code="NOT_FOUND", detail="the record is gone")
+
+    def _in_the_way(self, write: Write, row: _Row) -> Reply | None:
+        moved = self._moved(write, row)
+        if moved is None and self.vices.strict:
+            return self._duplicate(write)
+        return moved
 
     def _moved(self, write: Write, row: _Row) -> Reply | None:
         if write.fields and all(
@@ -357,18 +377,13 @@ class MemoryConnector:
             return None
         for name in self.vices.unique:
             wanted = self._stored(write.entity, name, write.fields.get(name))
+            if not wanted:
+                continue
+            folded = str(wanted).casefold()
             for key, row in self._current(write.entity):
-                if (
-                    key != write.key
-                    and wanted
-                    and str(row.fields.get(name)).casefold() == str(wanted).casefold()
-                ):
-                    reply = _reply(
-                        write,
-                        Status.REJECTED,
-                        code="DUPLICATE",
-                        detail=f"another contact has this {name}",
-                    )
+                if key != write.key and str(row.fields.get(name)).casefold() == folded:
+                    detail = f"another contact has this {name}"
+                    reply = _reply(write, Status.REJECTED, code="DUPLICATE", detail=detail)
                     return replace(reply, key=key)
         return None
 
@@ -410,8 +425,10 @@ class MemoryConnector:
 
     def _change_tags(self, write: Write, key: str) -> None:
         row = self._now(write.entity, key)
-        value = row.fields.get("tags") if row is not None else None
-        tags = [str(tag) for tag in value] if isinstance(value, list) else []
+        tags: list[str] = []
+        match row and row.fields.get("tags"):
+            case list(stored):
+                tags = [str(tag) for tag in stored]
         named = {_fold(tag): tag for tag in write.tags}
         if write.kind is OpKind.REMOVE_TAGS:
             after = [tag for tag in tags if _fold(tag) not in named]
@@ -433,20 +450,23 @@ def _covered(
     Contacts by their own key, tasks and notes only by all that their contact has.
     """
     if entity.parent:
-        return parents if parents is not None and scope.since is None and scope.keys is None else ()
+        if parents is not None and scope.since is None and scope.keys is None:
+            return parents
+        return ()
     if scope.keys is not None and scope.since is None:
         return scope.keys
     return [record.key for record in records]
 
 
 def _line(record: Record) -> str:
-    about = {"_key": record.key, "_parent": record.parent, "_version": record.version}
-    return (
-        json.dumps(
-            {**record.fields, **about, "_modified_at": record.modified_at}, ensure_ascii=False
-        )
-        + "\n"
-    )
+    members = {
+        **record.fields,
+        "_key": record.key,
+        "_parent": record.parent,
+        "_version": record.version,
+        "_modified_at": record.modified_at,
+    }
+    return json.dumps(members, ensure_ascii=False) + "\n"
 
 
 def _fold(tag: str) -> str:
@@ -454,7 +474,9 @@ def _fold(tag: str) -> str:
 
 
 def _tag_set(tags: Iterable[str], *, lower: bool) -> list[Json]:
-    return list(dict.fromkeys(tag.strip().casefold() if lower else tag for tag in tags))
+    if lower:
+        tags = [tag.strip().casefold() for tag in tags]
+    return list(dict.fromkeys(tags))
 
 
 def _same(current: Json, wanted: Json) -> bool:

@@ -88,8 +88,9 @@ class Change:
         endpoint = self.form.endpoint
         template = endpoint.create or endpoint.path
         fields = {name: value for name, value in self.write.fields.items() if value is not None}
-        tags: dict[str, Json] = {TAGS: list(self.write.tags)} if self.write.tags else {}
-        body = self._put({}, self._places({**fields, **tags}))
+        if self.write.tags:
+            fields[TAGS] = list(self.write.tags)
+        body = self._put({}, self._places(fields))
         if self.write.parent and "{parent}" not in template:
             self._link(body, self.write.parent)
         for place, constant in endpoint.constants.items():
@@ -194,11 +195,8 @@ class Change:
         it.
         """
         versioned = self.write.version is not None
-        if not (
-            unseen
-            or self.form.endpoint.sends_whole
-            or self._looks_before(changes, versioned=versioned)
-        ):
+        looks = unseen or self.form.endpoint.sends_whole
+        if not looks and not self._looks_before(changes, versioned=versioned):
             return self._send(changes, None, self.write.version)
         before = self._before()
         if all(same(find(before.shown, path), value) for path, value in changes):
@@ -214,8 +212,11 @@ class Change:
 
     def _paths(self, changes: Places, *, versioned: bool) -> list[Path]:
         """Where a request puts something: the changes, and the version that it names."""
-        named = self.form.endpoint.version_member if versioned else None
-        return [*(path for path, _ in changes), *([parse(named)] if named else [])]
+        paths = [path for path, _ in changes]
+        named = self.form.endpoint.version_member
+        if versioned and named:
+            paths.append(parse(named))
+        return paths
 
     def _delete(self) -> Reply:
         answer = self._item_request("DELETE", None, self.write.version)
@@ -224,7 +225,8 @@ class Change:
     def _change_tags(self) -> Reply:
         endpoint = self.form.endpoint
         adding = self.write.kind is OpKind.ADD_TAGS
-        if verb := endpoint.add_tags if adding else endpoint.remove_tags:
+        verb = endpoint.add_tags if adding else endpoint.remove_tags
+        if verb:
             self._tag_requests(verb)
             return self._done(self._read_back(self.write.key)[0])
         before = self._before()
@@ -261,21 +263,25 @@ class Change:
             after = [
                 member for name, member in zip(names, members, strict=True) if name not in named
             ]
-        return None if len(after) == len(members) else (place, after)
+        if len(after) == len(members):
+            return None
+        return (place, after)
 
     def _tag_requests(self, verb: str) -> None:
         method, _, template = verb.partition(" ")
         single = "{tag}" in template
-        for tag in self.write.tags if single else self.write.tags[:1]:
-            path = filled(
-                template, {"key": self.write.key, "parent": self.write.parent, "tag": tag}
-            )
-            body: Json = None if single else {TAGS: list(self.form.tag_members(self.write.tags))}
+        body: Json = None
+        requests = self.write.tags
+        if not single:  # one request with all of them
+            body = {TAGS: list(self.form.tag_members(self.write.tags))}
+            requests = self.write.tags[:1]
+        for tag in requests:
+            members = {"key": self.write.key, "parent": self.write.parent, "tag": tag}
+            path = filled(template, members)
+            endpoint = f"{method} {template}"
             try:
-                self.api.send(
-                    Request(method, path, endpoint=f"{method} {template}", body=body, replay=True)
-                )
-            except NotFound:
+                self.api.send(Request(method, path, endpoint=endpoint, body=body, replay=True))
+            except NotFound:  # a tag that is to go and is gone already is no failure
                 if not single or self.write.kind is OpKind.ADD_TAGS:
                     raise
 
@@ -295,9 +301,9 @@ class Change:
                     f"{name}: no such field is declared for this endpoint",
                     remedy="name it in the mapping",
                 )
-            places.append(
-                (path, "" if value is None and self.form.endpoint.clear_with == "empty" else value)
-            )
+            if value is None and self.form.endpoint.clear_with == "empty":
+                value = ""
+            places.append((path, value))
         return places
 
     def _put(self, body: dict[str, Any], changes: Places) -> dict[str, Any]:
@@ -307,11 +313,9 @@ class Change:
 
     def _as_held(self, path: Path, value: Any) -> Any:
         """A number in text, digit by digit, as a number where records hold one."""
-        return (
-            msgspec.Raw(value.encode())
-            if self.form.numbers.get(path) and _is_number(value)
-            else value
-        )
+        if self.form.numbers.get(path) and _is_number(value):
+            return msgspec.Raw(value.encode())
+        return value
 
     def _send(self, changes: Places, before: Before | None, version: str | None) -> Reply:
         """Send changes, each with what it alone takes away: the record `before`, or a member."""
@@ -320,11 +324,8 @@ class Change:
         around = self._around(paths, before.sendable) if before else {}
         body = self._put(around, changes)
         if endpoint.version_member and version is not None:
-            put(
-                body,
-                parse(endpoint.version_member),
-                int(version) if version.isdecimal() else version,
-            )
+            number = int(version) if version.isdecimal() else version
+            put(body, parse(endpoint.version_member), number)
         answer = self._item_request(endpoint.update, wrapped(endpoint, body), version)
         record, shown = self._seen(answer, self.write.key)
         inside = [path for path in paths if len(path) > 1]
@@ -368,7 +369,8 @@ class Change:
         record, shown = after
         gone = self._gone(inside, before, shown)
         alone = {str(path[0]) for path in inside if self.form.goes_alone(path)}
-        if sent := [place for top, places in gone.items() if top not in alone for place in places]:
+        sent = [place for top, places in gone.items() if top not in alone for place in places]
+        if sent:
             raise InvalidField(
                 f"the API took away what was sent with the change: {', '.join(sent)}",
                 remedy=(
@@ -387,9 +389,9 @@ class Change:
     def _item_request(self, method: str, body: Json, version: str | None) -> Answer:
         endpoint, template = self.form.endpoint, item_of(self.form.endpoint)
         path = filled(template, {"key": self.write.key, "parent": self.write.parent})
-        headers = (
-            {"If-Match": _entity_tag(version)} if endpoint.if_match and version is not None else {}
-        )
+        headers = {}
+        if endpoint.if_match and version is not None:
+            headers["If-Match"] = _entity_tag(version)
         name = f"{method} {template}"
         return self.api.send(
             Request(method, path, endpoint=name, body=body, headers=headers, replay=True)
@@ -420,10 +422,10 @@ class Change:
             ) from None
         sendable = self.api.unwrapped(self.form.endpoint, answer, as_sent=True)
         for path in self.form.fields.values():
-            if (value := find(sendable, path)) is not None:
-                self.form.numbers[path] = isinstance(value, int | msgspec.Raw) and not isinstance(
-                    value, bool
-                )
+            value = find(sendable, path)
+            if value is not None:
+                number = isinstance(value, int | msgspec.Raw) and not isinstance(value, bool)
+                self.form.numbers[path] = number
         return Before(record, shown, sendable)
 
     def _seen(self, answer: Answer, key: str | None) -> Seen:
@@ -437,10 +439,8 @@ class Change:
             record = form.record(shown, self.write.parent)
             # A member that the answer leaves out may be blank, or merely not shown: only a read
             # tells.
-            if all(
-                path is None or shows(shown, path)
-                for path in (*form.fields.values(), form.tags, form.version)
-            ):
+            paths = (*form.fields.values(), form.tags, form.version)
+            if all(path is None or shows(shown, path) for path in paths):
                 return record, shown
         except Malformed:
             pass  # an answer without the record: a status, another record, or nothing at all
@@ -518,4 +518,6 @@ def _is_number(value: Json) -> bool:
 
 def _entity_tag(version: str) -> str:
     """A version as If-Match names it: quoted, unless it is an entity tag (RFC 9110, 8.8.3)."""
-    return version if version.startswith(('"', "W/")) else f'"{version}"'
+    if version.startswith(('"', "W/")):
+        return version
+    return f'"{version}"'

@@ -65,13 +65,17 @@ class Form:
         if self.tags is not None:
             fields[TAGS] = ((_TAGS,),)
         by_path = "{parent}" in self.endpoint.path or self.parent is not None
+
+        def place(member: str, declared: object) -> tuple[Path, ...]:
+            return ((member,),) if declared else ()
+
         return Shape(
             key=(self.key,),
             fields=fields,
-            parent=((_PARENT,),) if by_path else (),
+            parent=place(_PARENT, by_path),
             version=(self.version,) if self.version else (),
-            modified_at=((_MODIFIED,),) if self.modified_at else (),
-            deleted=((_DELETED,),) if self.deleted else (),
+            modified_at=place(_MODIFIED, self.modified_at),
+            deleted=place(_DELETED, self.deleted),
         )
 
     def key_of(self, item: Any) -> str:
@@ -103,7 +107,6 @@ class Form:
         fields = {name: find(item, path) for name, path in self.fields.items()}
         if self.tags is not None:
             fields[TAGS] = self.tags_of(item)
-        version = find(item, self.version) if self.version else None
         modified_at = None
         if self.modified_at:
             modified_at = instant(find(item, self.modified_at), self.zone)
@@ -111,10 +114,16 @@ class Form:
             key=self.key_of(item),
             fields=fields,
             parent=self.parent_of(item, parent),
-            version=None if version is None else text(version),
+            version=self._version_of(item),
             modified_at=modified_at,
             deleted=self._is_deleted(item),
         )
+
+    def _version_of(self, item: dict[str, Any]) -> str | None:
+        if not self.version:
+            return None
+        version = find(item, self.version)
+        return None if version is None else text(version)
 
     def tags_of(self, item: dict[str, Any]) -> list[str]:
         """The tags of a record, whether they are texts or objects.
@@ -125,7 +134,9 @@ class Form:
 
     def tag_pairs(self, item: dict[str, Any]) -> list[tuple[str, Any]]:
         """Each tag's name, "" where it has none, and what stands for it in the record."""
-        tags = find(item, self.tags) if self.tags is not None else None
+        if self.tags is None:
+            return []
+        tags = find(item, self.tags)
         if tags is None or (isinstance(tags, str) and not tags.strip()):
             return []
         if not isinstance(tags, list):
@@ -141,13 +152,17 @@ class Form:
             return self._tag_of_id(tag)
         member = self.endpoint.tag_name
         if isinstance(tag, list) or (tag is not None and isinstance(tag, dict) != bool(member)):
-            expected, actual = ("objects", "others") if member else ("texts", "objects or lists")
+            expected, actual = "texts", "objects or lists"
+            if member:
+                expected, actual = "objects", "others"
             raise Malformed(
                 f'expected tags that are {expected} at "{self.endpoint.tags}", found {actual}',
                 remedy='say in "tag_name" which member of a tag that is an object holds its name',
             )
         name = find(tag, parse(member)) if member else tag
-        return "" if name is None else str(name)
+        if name is None:
+            return ""
+        return str(name)
 
     def _tag_of_id(self, tag: Any) -> str:
         for name, known in self.endpoint.tag_ids.items():
@@ -163,16 +178,22 @@ class Form:
 
         Raises InvalidField for one whose id is not declared.
         """
-        if ids := {folded(name): known for name, known in self.endpoint.tag_ids.items()}:
-            unknown = [tag for tag in tags if folded(tag) not in ids]
-            if unknown:
-                raise InvalidField(
-                    f"{', '.join(unknown)}: no id is declared for such a tag",
-                    remedy='make it in the app, and name its id in "tag_ids"',
-                )
-            return [ids[folded(tag)] for tag in tags]
+        if self.endpoint.tag_ids:
+            return self._tag_ids(tags)
         name = self.endpoint.tag_name
-        return [{name: tag} for tag in tags] if name else list(tags)
+        if name:
+            return [{name: tag} for tag in tags]
+        return list(tags)
+
+    def _tag_ids(self, tags: Sequence[str]) -> list[Any]:
+        ids = {folded(name): known for name, known in self.endpoint.tag_ids.items()}
+        unknown = [tag for tag in tags if folded(tag) not in ids]
+        if unknown:
+            raise InvalidField(
+                f"{', '.join(unknown)}: no id is declared for such a tag",
+                remedy='make it in the app, and name its id in "tag_ids"',
+            )
+        return [ids[folded(tag)] for tag in tags]
 
     def parent_of(self, item: dict[str, Any], parent: str | None) -> str | None:
         """The key of the contact that a record belongs to.
@@ -227,10 +248,14 @@ class Form:
         What is written then does alike.
         """
         if self.parent and self.parent not in self.numbers:
-            for parent in find_all(item, self.parent)[:1]:
-                self.numbers[self.parent] = isinstance(parent, int)
-        for place in self.members if len(self.named) < len(self.members) else ():
-            member, last = find(item, place), place[-1]
+            parents = find_all(item, self.parent)
+            if parents:
+                self.numbers[self.parent] = isinstance(parents[0], int)
+        if len(self.named) == len(self.members):
+            return
+        for place in self.members:
+            member = find(item, place)
+            last = place[-1]
             if isinstance(last, Item) and isinstance(member, dict):
                 self.named.setdefault(place, member[last.where])
 
@@ -245,7 +270,9 @@ class Form:
             )
             for name, path in self.fields.items()
         }
-        return known | ({TAGS: FieldInfo("tags", label=TAGS)} if self.tags is not None else {})
+        if self.tags is not None:
+            known[TAGS] = FieldInfo("tags", label=TAGS)
+        return known
 
 
 def folded(tag: str) -> str:
@@ -261,10 +288,13 @@ def form_of(endpoint: EndpointSettings, names: Sequence[str], zone: tzinfo = UTC
     """
 
     def place(dotted: str | None) -> Path | None:
-        return parse(dotted) if dotted else None
+        if not dotted:
+            return None
+        return parse(dotted)
 
     hidden = {TAGS, endpoint.tags} if endpoint.tags else set()
     fields = {name: parse(name) for name in names if name not in hidden}
+    in_members = [place for path in fields.values() for place in members(path)]
     return Form(
         endpoint,
         fields,
@@ -275,7 +305,7 @@ def form_of(endpoint: EndpointSettings, names: Sequence[str], zone: tzinfo = UTC
         deleted=place(endpoint.deleted),
         tags=place(endpoint.tags),
         zone=zone,
-        members=tuple(dict.fromkeys(place for path in fields.values() for place in members(path))),
+        members=tuple(dict.fromkeys(in_members)),
     )
 
 
@@ -285,7 +315,9 @@ def _type(values: Sequence[Any]) -> FieldType:
         return "bool"
     if kinds == {int}:
         return "integer"
-    return "json" if kinds & {list, dict} else "text"
+    if kinds & {list, dict}:
+        return "json"
+    return "text"
 
 
 def instant(value: Any, zone: tzinfo = UTC) -> str | None:

@@ -115,7 +115,8 @@ def total_of(page: ListPage, pager: PagerSettings) -> int | None:
     if pager.total is None or page.body is None:
         return None
     count = find(page.body, parse(pager.total))
-    if (total := _whole(count)) is not None:
+    total = _whole(count)
+    if total is not None:
         return total
     raise Malformed(
         f'expected the total at "{pager.total}", found {type(count).__name__}',
@@ -128,7 +129,8 @@ def shown_total(page: ListPage) -> int:
 
     It is 0 where the page shows none.
     """
-    return max((_whole(count) or 0 for count in (page.counted, *_beside(page, _COUNTS))), default=0)
+    counts = map(_whole, (page.counted, *_beside(page, _COUNTS)))
+    return max(count or 0 for count in counts)
 
 
 def is_empty(body: Any) -> bool:
@@ -141,7 +143,7 @@ def unpaged(page: ListPage, pager: PagerSettings, seen: int) -> str:
 
     It is "" where nothing says so.
     """
-    total = shown_total(page) if pager.total is None else total_of(page, pager) or 0
+    total = _told_total(page, pager)
     if pager.kind == "none":
         if total > len(page.items):
             return (
@@ -163,6 +165,13 @@ def unpaged(page: ListPage, pager: PagerSettings, seen: int) -> str:
     return (
         f'names a page after {seen} records, and a pager of kind "{pager.kind}" does not come to it'
     )
+
+
+def _told_total(page: ListPage, pager: PagerSettings) -> int:
+    """The declared total, else the largest count that the page shows; 0 where it tells none."""
+    if pager.total is None:
+        return shown_total(page)
+    return total_of(page, pager) or 0
 
 
 def _ends(page: ListPage, pager: PagerSettings, seen: int) -> bool:
@@ -190,15 +199,19 @@ def goes_on(page: ListPage) -> bool:
 
 def _beside(page: ListPage, names: Iterable[str]) -> list[Any]:
     """What a page holds under one of `names`, beside its records."""
-    body = page.body if isinstance(page.body, dict) else {}
-    holders = [body, *(body[name] for name in _AROUND if isinstance(body.get(name), dict))]
+    if not isinstance(page.body, dict):
+        return []
+    around = [page.body.get(name) for name in _AROUND]
+    holders = [page.body, *(holder for holder in around if isinstance(holder, dict))]
     return [holder[name] for name in names for holder in holders if name in holder]
 
 
 def _whole(value: Any) -> int | None:
     if isinstance(value, str) and value.isdecimal():
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return None
 
 
 def _leads_on(value: Any) -> bool:
@@ -206,11 +219,15 @@ def _leads_on(value: Any) -> bool:
 
     Some APIs wrap its address in an object.
     """
-    return bool(value.get("href") or value.get("url") if isinstance(value, dict) else value)
+    if isinstance(value, dict):
+        return bool(value.get("href") or value.get("url"))
+    return bool(value)
 
 
 def _sized(pager: PagerSettings) -> dict[str, Any]:
-    return {pager.size_param: pager.size} if pager.size_param else {}
+    if not pager.size_param:
+        return {}
+    return {pager.size_param: pager.size}
 
 
 @dataclass(slots=True)
@@ -230,18 +247,17 @@ class _Progress:
 
         A page is shorter than a page may be, and names no further one.
         """
-        first = self.seen == 0
+        # Servers cap sizes: only the first page is measured by what was asked for.
+        most = self.longest if self.seen else self.pager.size
+        short = len(page.items) < most
         self.seen += len(page.items)
         self.longest = max(self.longest, len(page.items))
         total = total_of(page, self.pager)
         self.total = shown_total(page) if total is None else total
-        short = len(page.items) < (self.pager.size if first else self.longest)
-        return (
-            total is not None
-            and self.seen >= total
-            and short
-            and not (page.items and goes_on(page))
-        )
+        if total is None or self.seen < total:
+            return False
+        further = bool(page.items) and goes_on(page)
+        return short and not further
 
 
 def _numbered(fetch: Fetch, pager: PagerSettings, *, pages: bool) -> Iterator[ListPage]:
@@ -265,9 +281,10 @@ def _by_cursor(fetch: Fetch, pager: PagerSettings) -> Iterator[ListPage]:
     cursors: list[Any] = []
     progress = _Progress(pager)
     while True:
-        page = fetch(
-            {**_sized(pager), **({pager.param or "cursor": cursors[-1]} if cursors else {})}
-        )
+        query = _sized(pager)
+        if cursors:
+            query[pager.param or "cursor"] = cursors[-1]
+        page = fetch(query)
         yield page
         cursor = _next(page, pager)
         if cursor in _NO_CURSOR or progress.is_all(page):

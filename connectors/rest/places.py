@@ -38,16 +38,22 @@ def parse(text: str) -> Path:
 
 def text(value: Any) -> str:
     """A JSON value as it stands in a query or a path."""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
 
 
 def find(value: Any, path: Path) -> Any:
     """What lies at a path, None where there is nothing."""
     for step in path:
-        if isinstance(step, Only):
-            value = value if text(value) == step.equals else None
-        else:
-            value = _among(value, step) if isinstance(step, Item) else _member(value, step)
+        match step:
+            case str():
+                value = _member(value, step)
+            case Item():
+                value = _among(value, step)
+            case Only():
+                if text(value) != step.equals:
+                    return None
     return value
 
 
@@ -57,7 +63,9 @@ def find_all(value: Any, path: Path) -> list[Any]:
         nested = [find_all(item, path) for item in value]
         return [item for items in nested for item in items]
     if not path:
-        return [] if value in (None, "") else [value]
+        if value in (None, ""):
+            return []
+        return [value]
     return find_all(find(value, path[:1]), path[1:])
 
 
@@ -74,8 +82,9 @@ def fill(body: dict[str, Any], more: Mapping[str, Any], now: str) -> None:
     """Set what lies at each dotted path where the body says nothing; "now" is a time."""
     for place, value in more.items():
         path = parse(place)
-        if find(body, path) is None:
-            put(body, path, now if value == "now" else value)
+        if find(body, path) is not None:
+            continue
+        put(body, path, now if value == "now" else value)
 
 
 def merge(body: dict[str, Any], more: Mapping[str, Any]) -> None:
@@ -89,19 +98,18 @@ def merge(body: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 
 def _member(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    return value.get(name)
 
 
 def _among(value: Any, step: Item) -> Any:
-    items = value if isinstance(value, list) else []
-    return next(
-        (
-            item
-            for item in items
-            if isinstance(item, dict) and _is_named(item.get(step.where), step)
-        ),
-        None,
-    )
+    if not isinstance(value, list):
+        return None
+    for item in value:
+        if isinstance(item, dict) and _is_named(item.get(step.where), step):
+            return item
+    return None
 
 
 def _is_named(own: Any, step: Item) -> bool:
@@ -124,8 +132,11 @@ def put(body: dict[str, Any], path: Path, value: Any, names: Mapping[Path, Any] 
     if not isinstance(last, str):
         raise TypeError("a value lies in a member of an object, not in a place of a list")
     for at, (step, after) in enumerate(zip(way, path[1:], strict=True)):
-        name = names.get(path[: at + 1], step.equals) if isinstance(step, Item) else None
-        holder = _entered(holder, step, name, [] if isinstance(after, Item) else {})
+        name = None
+        if isinstance(step, Item):
+            name = names.get(path[: at + 1], step.equals)
+        empty: Any = [] if isinstance(after, Item) else {}
+        holder = _entered(holder, step, name, empty)
     holder[last] = value
 
 
@@ -166,7 +177,8 @@ def lost(before: Any, after: Any, prefix: str = "") -> Iterator[str]:
     """
     if isinstance(before, dict):
         for name, value in before.items():
-            yield from lost(value, _member(after, name), f"{prefix}.{name}" if prefix else name)
+            place = f"{prefix}.{name}" if prefix else name
+            yield from lost(value, _member(after, name), place)
     elif isinstance(before, list):
         if before and (not isinstance(after, list) or len(after) < len(before)):
             yield prefix
@@ -191,6 +203,6 @@ def words(value: Any) -> Iterable[str]:
         return [word for member in value.values() for word in words(member)]
     if isinstance(value, list):
         return [word for member in value for word in words(member)]
-    return (
-        [str(value)] if isinstance(value, str | int | float) and not isinstance(value, bool) else []
-    )
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return [str(value)]
+    return []

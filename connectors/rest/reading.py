@@ -62,7 +62,9 @@ class Tally:
 
     def proof(self, *, partly: bool) -> Proof:
         """The last word of an extraction."""
-        why = [*self.why, *([f"{self.unread} records cannot be read"] if self.unread else [])]
+        why = list(self.why)
+        if self.unread:
+            why.append(f"{self.unread} records cannot be read")
         return Proof(
             not why, "; ".join(why), self.total, partial=partly, quarantined=tuple(self.quarantined)
         )
@@ -110,15 +112,17 @@ class Reader:
         seen = shown = 0
 
         def fetch(query: Mapping[str, Any] | str) -> Any:
-            return self.api.page(
-                form.endpoint, query if isinstance(query, str) else {**params, **query}, parent
-            )
+            if not isinstance(query, str):  # an address that the API gave says it all itself
+                query = {**params, **query}
+            return self.api.page(form.endpoint, query, parent)
 
         for page in walk(fetch, pager, self.base):
             total = total_of(page, pager)
-            totals |= set() if total is None else {total}
             seen += len(page.items)
-            shown = max(shown, shown_total(page) if total is None else 0)
+            if total is None:
+                shown = max(shown, shown_total(page))
+            else:
+                totals.add(total)
             self._doubt_page(name, unpaged(page, pager, seen), pager, tally)
             fresh = [(item, parent) for item in page.items if self._is_fresh(form, item, tally)]
             if page.items and not fresh:
@@ -131,7 +135,8 @@ class Reader:
                 f"{name} changed while it was read: its total went from "
                 f"{min(totals)} to {max(totals)}"
             )
-        for total in totals if len(totals) == 1 else ():
+        if len(totals) == 1:
+            [total] = totals
             tally.total = (tally.total or 0) + total
             if total != seen:
                 tally.doubt(f"{name} says it has {total} records, {seen} were read")
@@ -193,29 +198,32 @@ class Reader:
 
         for keys, items in self._together(read, scope.keys or ()):
             there = [item for item in items if item is not None and _within(form, item, scope)]
-            covers = keys if scope.since is None else [form.key_of(item) for item, _ in there]
+            covers = keys
+            if scope.since is not None:  # one that was left out is there, and did not change
+                covers = [form.key_of(item) for item, _ in there]
             yield _page(form, there, covers)
 
     def _under(
         self, entity: Entity, parents: Sequence[str], scope: Scope, tally: Tally
     ) -> Iterator[Page]:
         form = self.forms[entity]
+        whole = scope.parents is not None and scope.since is None
         for keys, lists in self._together(partial(self._children, entity), parents):
             items: list[Item] = []
             for mine, part in lists:
                 items += part
                 self._merge(form, tally, mine)
             chosen = [item for item in items if _within(form, item, scope)]
-            yield _page(
-                form, chosen, keys if scope.parents is not None and scope.since is None else ()
-            )
+            covers = keys if whole else ()
+            yield _page(form, chosen, covers)
 
     def _children(self, entity: Entity, parent: str) -> tuple[Tally, list[Item]]:
         mine = Tally()
+        items: list[Item] = []
         try:
-            return mine, [
-                item for items in self.one_list(entity, parent, mine, {}) for item in items
-            ]
+            for page in self.one_list(entity, parent, mine, {}):
+                items += page
+            return mine, items
         except NotFound:
             if self._is_gone(parent):
                 return mine, []
@@ -239,7 +247,8 @@ class Reader:
         for key in mine.keys & tally.keys:
             tally.doubt(f"{form.endpoint.path} gave the key {key} under two contacts")
         tally.keys |= mine.keys
-        tally.total = mine.total if tally.total is None else tally.total + (mine.total or 0)
+        if mine.total is not None:
+            tally.total = (tally.total or 0) + mine.total
         tally.unread += mine.unread
         tally.quarantined += mine.quarantined[: _QUARANTINED_MAX - len(tally.quarantined)]
         for why in mine.why:

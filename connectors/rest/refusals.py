@@ -103,7 +103,9 @@ def _kind(
         return Stale
     if any(word in said for word in duplicate):
         return Duplicate
-    return NotFound if any(word in said for word in missing) else None
+    if any(word in said for word in missing):
+        return NotFound
+    return None
 
 
 def _again(
@@ -118,7 +120,9 @@ def _said(answer: Answer) -> str:
     message = next((value for name in _MESSAGES if (value := find(body, parse(name)))), None)
     if isinstance(message, list | dict):
         return "; ".join(words(message))
-    return "" if message is None else str(message)
+    if message is None:
+        return ""
+    return str(message)
 
 
 def blanked(said: str, request: Request) -> str:

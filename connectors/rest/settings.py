@@ -144,7 +144,9 @@ class EndpointSettings:
     @property
     def sends_whole(self) -> bool:
         """Whether an update carries the whole record."""
-        return self.update == "PUT" if self.send is None else self.send == "whole"
+        if self.send is None:
+            return self.update == "PUT"
+        return self.send == "whole"
 
 
 @dataclass(frozen=True, slots=True)

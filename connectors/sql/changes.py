@@ -195,7 +195,9 @@ class Change:
         joined = self.layout.beside.get(field.name)
         if joined is not None:
             return joined.why_not_written(field.name)
-        return "the database computes it" if field.generated else ""
+        if field.generated:
+            return "the database computes it"
+        return ""
 
     @property
     def _joined(self) -> JoinedRows:
@@ -251,12 +253,16 @@ class Change:
     def _insert(self, values: Mapping[str, Any]) -> str | None:
         """Insert a row and give its key; None where the database does not say what it became."""
         key = inserted(self.connection, self.layout.table, values, self.layout.key)
-        return None if key is None else key_text(self.layout.key, key)
+        if key is None:
+            return None
+        return key_text(self.layout.key, key)
 
     def _locked(self) -> Row | None:
         """The row as it is now, held until the transaction ends; a soft-deleted one is gone."""
         row = fetch_key(self.connection, self.layout, self.write.key or "", lock=True)
-        return None if row is None or is_deleted(self.layout, row) else row
+        if row is None or is_deleted(self.layout, row):
+            return None
+        return row
 
     def _looked_at(self, row: Row | None) -> Reply | None:
         """The reply of the look that the write asks for.
@@ -332,11 +338,9 @@ class Change:
 
     def _guarded(self, values: Mapping[str, Any]) -> Sequence[str]:
         version = self.layout.version
-        return (
-            [version.name]
-            if version is not None
-            else [name for name in values if self._comparable(name)]
-        )
+        if version is not None:
+            return [version.name]
+        return [name for name in values if self._comparable(name)]
 
     def _comparable(self, name: str) -> bool:
         field = self.layout.fields.get(name)
@@ -344,7 +348,10 @@ class Change:
 
     def _guard(self, name: str, value: Any) -> sa.ColumnElement[bool]:
         column = self._column(name)
-        return column.is_(None) if value is None else column == value
+        if value is None:
+            return column.is_(None)
+        unmoved: sa.ColumnElement[bool] = column == value
+        return unmoved
 
     def _column(self, name: str) -> sa.Column[Any]:
         return self.layout.table.columns[name]

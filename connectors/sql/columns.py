@@ -101,10 +101,14 @@ def _kind(type_: Any, dialect: str) -> Kind:
         if isinstance(type_, mysql.TINYINT) and type_.display_width == 1:
             return Kind.BOOL
         if isinstance(type_, mysql.BIT):
-            return Kind.BOOL if type_.length in (None, 1) else Kind.INTEGER
+            if type_.length in (None, 1):
+                return Kind.BOOL
+            return Kind.INTEGER
     type_ = _undressed(type_)
     kind = next((kind for known, kind in _KINDS if isinstance(type_, known)), Kind.OTHER)
-    return Kind.INSTANT if kind is Kind.LOCAL and type_.timezone else kind
+    if kind is Kind.LOCAL and type_.timezone:
+        return Kind.INSTANT
+    return kind
 
 
 _LISTED = re.compile(

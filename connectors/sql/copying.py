@@ -142,9 +142,9 @@ def _key(fields: tuple[Field, ...]) -> sa.ColumnElement[Any]:
 
 def _field(field: Field) -> sa.ColumnElement[Any]:
     """A field's value: a moment without a zone stays without one."""
-    return (
-        _text(field, field.column, _MOMENT.removesuffix('"Z"')) if field.zoneless else _json(field)
-    )
+    if field.zoneless:
+        return _text(field, field.column, _MOMENT.removesuffix('"Z"'))
+    return _json(field)
 
 
 def _json(field: Field) -> sa.ColumnElement[Any]:

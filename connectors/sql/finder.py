@@ -126,7 +126,9 @@ class Finder:
 def splits(name: str) -> list[tuple[str | None, str]]:
     """A name may contain a dot of its own, or a schema before it."""
     schema, _, bare = name.rpartition(".")
-    return [(None, name), (schema, bare)] if schema else [(None, name)]
+    if schema:
+        return [(None, name), (schema, bare)]
+    return [(None, name)]
 
 
 def near(
@@ -143,11 +145,9 @@ def near(
     if near:
         return f"did you mean {' or '.join(repr(other) for other in near)}?"
     listed = ", ".join(known[:20]) + (" ..." if len(known) > 20 else "")
-    return (
-        f"the {kind} that exist are: {listed}"
-        if known
-        else f"there are no {kind}: is this the right database?"
-    )
+    if known:
+        return f"the {kind} that exist are: {listed}"
+    return f"there are no {kind}: is this the right database?"
 
 
 def _partial(index: Any) -> bool:

@@ -29,9 +29,11 @@ class SeveralError(UnfitError):
 
 def several(joined: Joined, name: str = "") -> str:
     """Why a record with several rows is set aside."""
-    of = f" of the name {name}" if name else ""
+    rows = "several rows"
+    if name:
+        rows += f" of the name {name}"
     return (
-        f"{joined.join}: several rows{of} of {joined.near_end.table.name} belong to it, "
+        f"{joined.join}: {rows} of {joined.near_end.table.name} belong to it, "
         'and no "first" chooses'
     )
 
@@ -64,6 +66,7 @@ def gathered(
     apart: list[sa.ColumnElement[bool]] = []
     seen: set[str] = set()
     for joined in _read(layout):
+        # Ranking the rows of a whole table costs a sort: it is done where some record needs it.
         repeated = None if joined.unique else _repeated(joined)
         if repeated is not None and connection.execute(repeated.limit(1)).first() is None:
             repeated = None
@@ -93,7 +96,9 @@ def changed_beside(
     changed: Callable[[Field], sa.ColumnElement[bool]],
 ) -> sa.ColumnElement[bool]:
     """That a joined row, or the link to it, was changed; false where neither has a time."""
-    ends = [joined.rows] if joined.link is None else [joined.rows, joined.link.rows]
+    ends = [joined.rows]
+    if joined.link is not None:
+        ends.append(joined.link.rows)
     times = [changed(end.modified_at) for end in ends if end.modified_at is not None]
     if not times or not joined.fields:
         return sa.false()
@@ -107,19 +112,28 @@ def _read(layout: Layout) -> list[Joined]:
 
 def _same(joined: Joined, beside: sa.FromClause) -> sa.ColumnElement[bool]:
     pairs = enumerate(joined.near_end.on)
-    return sa.and_(*(beside.c[f"on_{number}"] == owner.column for number, (_, owner) in pairs))
+    equal = [beside.c[f"on_{number}"] == owner.column for number, (_, owner) in pairs]
+    return sa.and_(*equal)
 
 
 def _belongs(joined: Joined, rows: sa.Subquery) -> sa.ColumnElement[bool]:
-    return sa.exists(sa.select(sa.literal_column("1")).select_from(rows).where(_same(joined, rows)))
+    matching: sa.Select[Any] = (
+        sa.select(sa.literal_column("1")).select_from(rows).where(_same(joined, rows))
+    )
+    return sa.exists(matching)
 
 
 def _repeated(joined: Joined) -> sa.Select[Any]:
     """The records that have several rows."""
-    on = _on(joined)
+    return _rows(joined, _on(joined)).group_by(*_by(joined)).having(sa.func.count() > 1)
+
+
+def _by(joined: Joined) -> list[sa.Column[Any]]:
+    """The columns of which one row is chosen: the record, and in a table of names the name."""
     by = [own.column for own, _ in joined.near_end.on]
-    by += [] if joined.name is None else [joined.name.column]
-    return _rows(joined, on).group_by(*by).having(sa.func.count() > 1)
+    if joined.name is not None:
+        by.append(joined.name.column)
+    return by
 
 
 def _on(joined: Joined) -> list[sa.Label[Any]]:
@@ -139,7 +153,8 @@ def _rows(joined: Joined, columns: Iterable[sa.ColumnElement[Any]]) -> sa.Select
         source = link.rows.table.join(rows.table, ends)
         conditions += link.rows.conditions()
     if joined.name is not None:
-        conditions.append(joined.name.column.in_([joined.part(native) for native in joined.fields]))
+        parts = [joined.part(native) for native in joined.fields]
+        conditions.append(joined.name.column.in_(parts))
     return sa.select(*columns).select_from(source).where(*conditions)
 
 
@@ -176,11 +191,11 @@ def _first(
 ) -> sa.Select[Any]:
     if not ranked:
         return _rows(joined, columns)
-    by = [own.column for own, _ in joined.near_end.on]
-    by += [] if joined.name is None else [joined.name.column]
-    rank = sa.func.row_number().over(partition_by=by, order_by=_order(joined)).label("#rank")
-    rows = _rows(joined, [*columns, rank]).subquery(f"{joined.alias}_ranked")
-    return sa.select(*(rows.c[column.name] for column in columns)).where(rows.c["#rank"] == 1)
+    position = sa.func.row_number().over(partition_by=_by(joined), order_by=_order(joined))
+    ranked_columns = [*columns, position.label("#rank")]
+    rows = _rows(joined, ranked_columns).subquery(f"{joined.alias}_ranked")
+    shown = [rows.c[column.name] for column in columns]
+    return sa.select(*shown).where(rows.c["#rank"] == 1)
 
 
 def _column(joined: Joined, native: str) -> sa.ColumnElement[Any]:
@@ -221,15 +236,16 @@ def rows_beside(
     """
     pairs = joined.near_end.on
     wanted = [tuple(owner[field.name] for _, field in pairs) for owner in owners]
-    named = list(dict.fromkeys(values for values in wanted if None not in values))
+    whole = [values for values in wanted if None not in values]
+    named = list(dict.fromkeys(whole))
     if not named:
         return [[] for _ in owners]
     statement = _rows(joined, _selected(joined)).where(_among(joined, named))
     statement = statement.order_by(*_order(joined))
     if lock:
-        statement = statement.with_for_update(
-            of=joined.near_end.table, read=joined.shared and joined.link is None
-        )
+        # A row that is only pointed to is not changed: two records may be written at once.
+        only_pointed_to = joined.shared and joined.link is None
+        statement = statement.with_for_update(of=joined.near_end.table, read=only_pointed_to)
     matches: dict[tuple[Any, ...], list[Row]] = {}
     for row in connection.execute(statement).mappings():
         place = tuple(row[f"on_{number}"] for number, _ in enumerate(pairs))
@@ -271,7 +287,9 @@ def chosen(
     if joined.name is None:
         if len(rows) > 1 and not joined.order and not lenient:
             raise SeveralError(several(joined))
-        return dict.fromkeys(joined.fields, rows[0]) if rows else {}
+        if not rows:
+            return {}
+        return dict.fromkeys(joined.fields, rows[0])
     by_field: dict[str, Row] = {}
     for row in rows:
         native = f"{joined.join}.{row[NAME]}"
@@ -286,10 +304,12 @@ def values_of(
     rows: Mapping[str, Row],
 ) -> dict[str, Any]:
     """What the fields hold; None where there is no row."""
-    at = VALUE if joined.name is not None else None
-    return {
-        native: rows[native][at or native] if native in rows else None for native in joined.fields
-    }
+    values = {}
+    for native in joined.fields:
+        label = native if joined.name is None else VALUE
+        row = rows.get(native)
+        values[native] = None if row is None else row[label]
+    return values
 
 
 def with_joined(

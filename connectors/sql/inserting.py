@@ -57,7 +57,9 @@ def new_value(
         if isinstance(said, Copy):
             return coerce(field, _copied(said, given))
         if said == NOW and field.kind in _MOMENTS:
-            return coerce(field, now) if field.kind is Kind.DATE else stored_moment(field, now)
+            if field.kind is Kind.DATE:
+                return coerce(field, now)
+            return stored_moment(field, now)
         return coerce(field, said)
     except UnfitError as error:
         raise UnfitError(f"{field.name}: {error}") from None
@@ -101,7 +103,9 @@ def key_ahead(
     None where the database makes it, and the record can wait for it.
     """
     waits = field.automatic and (owner.nullable or owner.default)
-    return None if waits or not text_key(field) else new_key(field, uuid4())
+    if waits or not text_key(field):
+        return None
+    return new_key(field, uuid4())
 
 
 def new_row(
@@ -141,7 +145,9 @@ def inserted(
     )
     if wanted and connection.dialect.insert_returning:  # a table without a key has none to tell
         row = connection.execute(statement.returning(*(field.column for field in wanted))).first()
-        return None if row is None else list(row)  # a view's trigger may answer nothing
+        if row is None:  # a view's trigger may answer nothing
+            return None
+        return list(row)
     result = connection.execute(statement)
     # One column at most is made by such a database, and lastrowid is that one.
     return [values.get(field.name, result.lastrowid or None) for field in wanted]
@@ -149,4 +155,6 @@ def inserted(
 
 def bound(column: sa.Column[Any], value: Any) -> Any:
     """A JSON column takes None for the JSON null; what is meant is SQL's."""
-    return sa.null() if value is None and isinstance(column.type, sa.JSON) else value
+    if value is None and isinstance(column.type, sa.JSON):
+        return sa.null()
+    return value

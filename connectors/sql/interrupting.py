@@ -49,7 +49,9 @@ def _watch(connection: sa.Connection, ending: Ending, done: threading.Event) -> 
 def _number(connection: sa.Connection) -> int:
     """What MariaDB and MySQL know the connection by."""
     driver: Any = connection.connection.driver_connection
-    return int(driver.thread_id()) if hasattr(driver, "thread_id") else 0
+    if hasattr(driver, "thread_id"):
+        return int(driver.thread_id())
+    return 0
 
 
 def _interrupt(connection: sa.Connection, driver: Any, number: int) -> None:

@@ -86,8 +86,10 @@ class Joined:
         """The record's columns that a new row takes values from."""
         if self.name is not None:
             return [said.column for said in self.named.values() if isinstance(said, Copy)]
-        ends = [self.rows.on_create, *([self.link.rows.on_create] if self.link else [])]
-        return [said.column for values in ends for said in of_record(values)]
+        copies = of_record(self.rows.on_create)
+        if self.link:
+            copies += of_record(self.link.rows.on_create)
+        return [copy.column for copy in copies]
 
     @property
     def follows(self) -> bool:
@@ -100,7 +102,9 @@ class Joined:
     @property
     def near_end(self) -> Rows:
         """The rows that name the record: the link's, where there is one."""
-        return self.link.rows if self.link else self.rows
+        if self.link:
+            return self.link.rows
+        return self.rows
 
     def part(self, native: str) -> str:
         """The column, or the name in a table of names and values, that a native field is."""
@@ -165,9 +169,12 @@ class _Search:
         """The join without its fields; None where something of it is not there, which is noted."""
         before = len(self.finder.problems)
         self._check()
-        settings, link = self.settings, self._link()
+        settings = self.settings
+        link = self._link()
+        # In a table of names and values `on_create` says which names a new record gets.
         new = {} if settings.name else settings.on_create
-        rows = self._rows(settings.table, {} if link else settings.on, settings.fixed, new)
+        on = {} if link else settings.on
+        rows = self._rows(settings.table, on, settings.fixed, new)
         if rows is None or len(self.finder.problems) > before:
             return None
         points = link is None and not self._by_key(rows)
@@ -179,12 +186,13 @@ class _Search:
                 "write a value, or own = true where the row is the record's alone",
             )
         rows = replace(rows, modified_at=self._column(settings.table, settings.modified_at))
+        near_end = link.rows if link else rows
         joined = Joined(
             name,
             rows,
             {},
             link=link,
-            order=self._order(link.rows if link else rows),
+            order=self._order(near_end),
             name=self._column(settings.table, settings.name),
             value=self._column(settings.table, settings.value),
             named=settings.on_create if settings.name else {},
@@ -192,9 +200,11 @@ class _Search:
             create=settings.create,
             shared=shared,
             points=points,
-            unique=self._unique(link.rows if link else rows),
+            unique=self._unique(near_end),
         )
-        return joined if len(self.finder.problems) == before else None
+        if len(self.finder.problems) == before:
+            return joined
+        return None
 
     def fields(
         self,
@@ -206,19 +216,14 @@ class _Search:
         """The native fields that are read of it."""
         if joined.value is not None:
             return {native: self._shown(joined, native, joined.value) for native in chosen}
-        listed = (
-            [f"{joined.join}.{column}" for column in joined.rows.columns]
-            if everything
-            else list(chosen)
-        )
-        columns = (
-            (native, self._column(self.settings.table, joined.part(native))) for native in listed
-        )
-        return {
-            native: self._shown(joined, native, field)
-            for native, field in columns
-            if field is not None
-        }
+        if everything:
+            chosen = [f"{joined.join}.{column}" for column in joined.rows.columns]
+        fields = {}
+        for native in chosen:
+            field = self._column(self.settings.table, joined.part(native))
+            if field is not None:
+                fields[native] = self._shown(joined, native, field)
+        return fields
 
     def _shown(
         self,
@@ -264,11 +269,10 @@ class _Search:
 
     def _unique(self, rows: Rows) -> bool:
         """Whether a constraint keeps a record from having several rows."""
-        given = {
-            *rows.fixed,
-            *(own.name for own, _ in rows.on),
-            *filter(None, [self.settings.name]),
-        }
+        given = {*rows.fixed}
+        given |= {own.name for own, _ in rows.on}
+        if self.settings.name:
+            given.add(self.settings.name)
         table = self.settings.via.table if self.settings.via else self.settings.table
         return any(given >= set(columns) for columns in self.finder.unique(table))
 
@@ -284,7 +288,9 @@ class _Search:
                 f"{self.where}.via", "it needs on and to", "name the columns of both ends"
             )
         stamp = self._column(via.table, via.modified_at)
-        return None if rows is None else Link(replace(rows, modified_at=stamp), to, via.on_unlink)
+        if rows is None:
+            return None
+        return Link(replace(rows, modified_at=stamp), to, via.on_unlink)
 
     def _rows(
         self,
@@ -295,7 +301,9 @@ class _Search:
     ) -> Rows | None:
         rows = find_rows(self.finder, self.where, table, fixed, new, self.declared.table)
         on_ = self._pairs(table, on, self.declared.table)
-        return None if rows is None else replace(rows, on=on_)
+        if rows is None:
+            return None
+        return replace(rows, on=on_)
 
     def _pairs(
         self,
@@ -328,15 +336,16 @@ class _Search:
         first: str,
     ) -> Iterator[tuple[Field, bool]]:
         for part in filter(None, map(str.strip, first.split(","))):
-            name, _, way = part.partition(" ")
-            if way.strip().lower() not in ("", "asc", "desc"):
+            name, _, rest = part.partition(" ")
+            way = rest.strip().lower()
+            if way not in ("", "asc", "desc"):
                 self.finder.report(
                     f"{self.where}: first",
                     f'"{part}" is no column',
                     'write "column" or "column desc"',
                 )
             elif name in rows.columns:
-                yield rows.columns[name], way.strip().lower() == "desc"
+                yield rows.columns[name], way == "desc"
             else:
                 what = f"table {rows.table.name!r} has no column {name!r}"
                 self.finder.report(

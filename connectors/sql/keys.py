@@ -28,7 +28,9 @@ def key_text(fields: Sequence[Field], values: Sequence[Any]) -> str | None:
         return None
     if len(parts) == 1:
         part = parts[0]
-        return part if isinstance(part, str) else json.dumps(part)
+        if isinstance(part, str):
+            return part
+        return json.dumps(part)
     return json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -95,4 +97,6 @@ def new_key(field: Field, identifier: UUID) -> Any:
         return identifier.bytes
     if field.kind is Kind.UUID:
         return coerce(field, str(identifier))
-    return str(identifier) if field.length is None or field.length >= 36 else identifier.hex
+    if field.length is None or field.length >= 36:
+        return str(identifier)
+    return identifier.hex

@@ -132,7 +132,9 @@ def _converter(column: Field) -> Callable[[Any], Any] | None:
     Bytes where there should be text are seen to for the whole row.
     """
     plain = column.raw and column.kind in (Kind.TEXT, Kind.INTEGER, Kind.OTHER)
-    return None if plain else field_reader(column)
+    if plain:
+        return None
+    return field_reader(column)
 
 
 def _key_reader(columns: Sequence[Field], at: Mapping[str, int]) -> Callable[[Row], str | None]:
@@ -142,7 +144,9 @@ def _key_reader(columns: Sequence[Field], at: Mapping[str, int]) -> Callable[[Ro
 
         def simple(row: Row) -> str | None:
             value = row[place]
-            return value if value is None or type(value) is str else key_text(columns, [value])
+            if value is None or type(value) is str:
+                return value
+            return key_text(columns, [value])
 
         return simple
     return lambda row: key_text(columns, [row[place] for place in places])
@@ -169,7 +173,9 @@ def _shown(layout: Layout) -> list[tuple[str, str]]:
     """
     own = layout.modified_at
     shared = own and not own.zoneless and layout.fields.get(own.name) == own
-    return [(layout.labels["modified_at"], own.name)] if own and shared else []
+    if own and shared:
+        return [(layout.labels["modified_at"], own.name)]
+    return []
 
 
 def _value_reader(column: Field, at: Mapping[str, int]) -> Callable[[Row], Any]:

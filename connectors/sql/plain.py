@@ -23,7 +23,9 @@ def flag(value: Any) -> Any:
 
 def bits(value: Any) -> Any:
     """The number that a BIT(n) column holds."""
-    return int.from_bytes(value, "big") if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return int.from_bytes(value, "big")
+    return value
 
 
 def real(value: Any) -> Any:
@@ -35,37 +37,53 @@ def real(value: Any) -> Any:
         return value
     number = float(value)
     if math.isfinite(number):
-        return number + 0.0 if isinstance(value, float | Decimal) else value  # and never -0.0
-    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+        if isinstance(value, float | Decimal):
+            return number + 0.0  # -0.0 becomes 0.0
+        return value
+    if math.isnan(number):
+        return "NaN"
+    if number > 0:
+        return "Infinity"
+    return "-Infinity"
 
 
 def unpadded(value: Any) -> Any:
     """A text of a CHAR(n) column without the spaces that the database filled it up with."""
-    return value.rstrip(" ") if isinstance(value, str) else value
+    if isinstance(value, str):
+        return value.rstrip(" ")
+    return value
 
 
 def plain(value: Any) -> Any:
     """Bytes as hexadecimal digits."""
-    return bytes(value).hex() if isinstance(value, bytes | memoryview) else value
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).hex()
+    return value
 
 
 def parsed(value: Any) -> Any:
     """What a text of JSON holds; what is none stays text."""
     try:
-        return json.loads(value) if isinstance(value, str | bytes) else value
+        if isinstance(value, str | bytes):
+            return json.loads(value)
+        return value
     except ValueError:
         return plain(value)
 
 
 def number_text(value: Any) -> Any:
     """A whole number in a column of decimals as text."""
-    return str(value) if isinstance(value, int) else value
+    if isinstance(value, int):
+        return str(value)
+    return value
 
 
 def clock_text(value: Any) -> str:
     """A time of day or a span; databases give as many digits of a second as the column has."""
     text = str(value)
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    if "." in text:
+        return text.rstrip("0").rstrip(".")
+    return text
 
 
 _DAY = re.compile(r"^(\d{4}-\d\d-\d\d)[T ]\d.*$", re.DOTALL)
@@ -79,5 +97,7 @@ def day(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.date()
     if isinstance(value, str):
-        return None if value.startswith("0000-00-00") or not value else _DAY.sub(r"\1", value)
+        if value.startswith("0000-00-00") or not value:
+            return None
+        return _DAY.sub(r"\1", value)
     return value

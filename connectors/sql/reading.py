@@ -54,13 +54,9 @@ def needed(layout: Layout) -> list[Field]:
     joins = layout.joins.values()
     owners = [owner for joined in joins for _, owner in joined.near_end.on]
     copied = [layout.columns[name] for joined in joins for name in joined.copied]
-    return list(
-        {
-            field.name: field
-            for field in (*layout.fields.values(), *roles, *owners, *copied)
-            if field is not None
-        }.values()
-    )
+    every = (*layout.fields.values(), *roles, *owners, *copied)
+    by_name = {field.name: field for field in every if field is not None}
+    return list(by_name.values())
 
 
 def expression(field: Field) -> sa.ColumnElement[Any]:
@@ -72,7 +68,9 @@ def expression(field: Field) -> sa.ColumnElement[Any]:
     textual = (field.kind is Kind.OTHER and not field.raw) or isinstance(column.type, mysql.TIME)
     if textual:
         return sa.cast(column, sa.String()).label(field.name)
-    return column if isinstance(column, sa.Column) else column.label(field.name)
+    if isinstance(column, sa.Column):
+        return column
+    return column.label(field.name)
 
 
 def _own(layout: Layout) -> list[Field]:
@@ -82,7 +80,9 @@ def _own(layout: Layout) -> list[Field]:
 
 def visible(layout: Layout) -> list[sa.ColumnElement[bool]]:
     """The fixed filter, as conditions."""
-    return [] if layout.where is None else [layout.where]
+    if layout.where is None:
+        return []
+    return [layout.where]
 
 
 def is_deleted(layout: Layout, row: Mapping[str, Any]) -> bool:
@@ -103,15 +103,16 @@ def record_of(layout: Layout, row: Mapping[str, Any], tags: Sequence[str] = ()) 
     }
     if layout.tags is not None:
         place = layout.tags.field
-        fields[TAGS] = (
-            list(tags) if place is None else list(tagging.parse(layout.tags, row[place.name]))
-        )
+        if place is not None:
+            tags = tagging.parse(layout.tags, row[place.name])
+        fields[TAGS] = list(tags)
+    parent = None
+    if layout.parent:
+        parent = key_text(layout.parent, [row[field.name] for field in layout.parent])
     return Record(
         key=key,
         fields=fields,
-        parent=key_text(layout.parent, [row[field.name] for field in layout.parent])
-        if layout.parent
-        else None,
+        parent=parent,
         version=_text(layout.version, row),
         modified_at=_text(layout.modified_at, row),
         deleted=is_deleted(layout, row),
@@ -119,8 +120,12 @@ def record_of(layout: Layout, row: Mapping[str, Any], tags: Sequence[str] = ()) 
 
 
 def _text(field: Field | None, row: Mapping[str, Any]) -> str | None:
-    text = native(field, row[field.name]) if field else None
-    return text if text is None or isinstance(text, str) else str(text)
+    if field is None:
+        return None
+    text = native(field, row[field.name])
+    if text is None or isinstance(text, str):
+        return text
+    return str(text)
 
 
 def fetch(
@@ -139,7 +144,8 @@ def fetch(
     takes any.
     """
     statement = sa.select(*map(expression, _own(layout))).where(condition)
-    statement = statement.with_for_update(of=layout.table) if lock else statement
+    if lock:
+        statement = statement.with_for_update(of=layout.table)
     plain = {field.name: unpadded for field in needed(layout) if field.padded}
     plain |= {
         field.name: bits for field in needed(layout) if isinstance(field.column.type, mysql.BIT)
@@ -166,13 +172,12 @@ def fetch_key(
 
     A collation that ignores case may find another's, which is none.
     """
-    rows = fetch(connection, layout, sa.and_(key_is(layout.key, key), *visible(layout)), lock=lock)
-    exact = (
-        row
-        for row in rows
-        if key_text(layout.key, [row[field.name] for field in layout.key]) == key
-    )
-    return next(exact, None)
+    condition = sa.and_(key_is(layout.key, key), *visible(layout))
+    for row in fetch(connection, layout, condition, lock=lock):
+        parts = [row[field.name] for field in layout.key]
+        if key_text(layout.key, parts) == key:
+            return row
+    return None
 
 
 def joined_tags(connection: sa.Connection, layout: Layout, row: Mapping[str, Any]) -> list[str]:
@@ -185,7 +190,9 @@ def joined_tags(connection: sa.Connection, layout: Layout, row: Mapping[str, Any
 def read_one(connection: sa.Connection, layout: Layout, key: str) -> Record | None:
     """The record of that key, None when there is none."""
     row = fetch_key(connection, layout, key)
-    return None if row is None else record_of(layout, row, joined_tags(connection, layout, row))
+    if row is None:
+        return None
+    return record_of(layout, row, joined_tags(connection, layout, row))
 
 
 def look_for(connection: sa.Connection, layout: Layout, write: Write) -> list[Record]:
@@ -204,16 +211,23 @@ def look_for(connection: sa.Connection, layout: Layout, write: Write) -> list[Re
     conditions += [
         sa.func.lower(layout.fields[name].column) == str(plain[name]).lower() for name in emails
     ]
-    rows = fetch(connection, layout, _holding(layout, sa.or_(*conditions)), lenient=True)
-    return [
-        record_of(layout, row, joined_tags(connection, layout, row))
-        for row in rows
-        if not is_deleted(layout, row)
-        and (
-            any(str(row[name]).lower() == str(plain[name]).lower() for name in emails)
-            or all(same(layout.fields[name], row[name], value) for name, value in plain.items())
-        )
-    ]
+    candidates = fetch(connection, layout, _holding(layout, sa.or_(*conditions)), lenient=True)
+    records = []
+    for row in candidates:
+        if is_deleted(layout, row):
+            continue
+        # SQL's comparison is wider than ours (`_holds`, and collations that ignore accents).
+        if _same_email(row, plain, emails) or _same_values(layout, row, plain):
+            records.append(record_of(layout, row, joined_tags(connection, layout, row)))
+    return records
+
+
+def _same_email(row: Mapping[str, Any], plain: Mapping[str, Json], emails: Sequence[str]) -> bool:
+    return any(str(row[name]).lower() == str(plain[name]).lower() for name in emails)
+
+
+def _same_values(layout: Layout, row: Mapping[str, Any], plain: Mapping[str, Json]) -> bool:
+    return all(same(layout.fields[name], row[name], value) for name, value in plain.items())
 
 
 def _holding(layout: Layout, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
@@ -239,7 +253,9 @@ def _all_as_written(
     conditions = [_holds(layout.fields[name], value) for name, value in plain.items()]
     if layout.parent and parent is not None:
         conditions.append(key_is(layout.parent, parent))
-    return sa.and_(*conditions) if conditions else sa.false()
+    if conditions:
+        return sa.and_(*conditions)
+    return sa.false()
 
 
 def _holds(field: Field, value: Json) -> sa.ColumnElement[bool]:
@@ -247,9 +263,9 @@ def _holds(field: Field, value: Json) -> sa.ColumnElement[bool]:
 
     What SQL cannot compare is compared afterwards.
     """
-    if field.kind in (Kind.FLOAT, Kind.JSON, Kind.ARRAY, Kind.OTHER, Kind.DECIMAL) or (
-        field.raw and field.kind is not Kind.TEXT
-    ):
+    inexact = field.kind in (Kind.FLOAT, Kind.JSON, Kind.ARRAY, Kind.OTHER, Kind.DECIMAL)
+    converted = field.raw and field.kind is not Kind.TEXT
+    if inexact or converted:
         return field.column.is_not(None)
     try:
         return sa.and_(field.column == coerce(field, value))
@@ -276,21 +292,20 @@ def slices(layout: Layout, scope: Scope) -> Iterator[Slice]:
     """The statements that a scope takes, each with what it covers wholly."""
     contact = not layout.entity.parent
     since = _since(layout, scope.since)
+    # With a time, a key that brings no row may be an unchanged record: only what comes is covered.
+    own = contact and since is not None
     if scope.keys is not None:
         for chunk in _chunks(scope.keys):
             condition = _both(key_among(layout.key, chunk), since)
-            yield Slice(
-                condition,
-                chunk if contact and since is None else (),
-                own=contact and since is not None,
-            )
+            covers = chunk if contact and since is None else ()
+            yield Slice(condition, covers, own=own)
     elif scope.parents is not None and layout.parent:
         for chunk in _chunks(scope.parents):
-            yield Slice(
-                _both(key_among(layout.parent, chunk), since), chunk if since is None else ()
-            )
+            condition = _both(key_among(layout.parent, chunk), since)
+            covers = chunk if since is None else ()
+            yield Slice(condition, covers)
     else:
-        yield Slice(since, own=contact and since is not None)
+        yield Slice(since, own=own)
 
 
 def _chunks(keys: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -302,7 +317,9 @@ def _chunks(keys: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 def _both(
     condition: sa.ColumnElement[bool], other: sa.ColumnElement[bool] | None
 ) -> sa.ColumnElement[bool]:
-    return condition if other is None else sa.and_(condition, other)
+    if other is None:
+        return condition
+    return sa.and_(condition, other)
 
 
 def _since(layout: Layout, since: str | None) -> sa.ColumnElement[bool] | None:
@@ -358,7 +375,8 @@ def stream(
         yield from _few(connection, layout, part, tally)
         return
     select, columns = select_for(connection, layout, tally)
-    select = select if part.condition is None else select.where(part.condition)
+    if part.condition is not None:
+        select = select.where(part.condition)
     lines = Lines(layout, columns, tally)
     with connection.execute(select, execution_options={"yield_per": rows}) as result:
         pages = (lines.page(chunk, own=part.own) for chunk in result.partitions(rows))
@@ -396,12 +414,12 @@ def _joined_rows(
     connection: sa.Connection, layout: Layout, chunk: Sequence[Sequence[Any]], tally: Tally
 ) -> list[tuple[Any, ...]]:
     """Rows of a record's own table (and its tags) with the joined columns at their places."""
-    own, columns = [field.name for field in _own(layout)], needed(layout)
+    own = [field.name for field in _own(layout)]
+    columns = needed(layout)
     owners = [dict(zip(own, row, strict=False)) for row in chunk]
+    joined_rows = with_joined(connection, layout, owners)
     whole: list[tuple[Any, ...]] = []
-    for row, owner, joined in zip(
-        chunk, owners, with_joined(connection, layout, owners), strict=True
-    ):
+    for row, owner, joined in zip(chunk, owners, joined_rows, strict=True):
         if isinstance(joined, SeveralError):
             key = key_text(layout.key, [owner[field.name] for field in layout.key])
             tally.set_aside(layout.table.name, key, str(joined))

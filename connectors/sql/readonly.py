@@ -67,7 +67,9 @@ def why_not_now(engine: sa.Engine) -> str:
     MySQL and MariaDB let an administrator write while `read_only` is on: to a server that has just
     become a replica.
     """
-    return why_read_only(engine) if engine.dialect.name in ("mysql", "mariadb") else ""
+    if engine.dialect.name in ("mysql", "mariadb"):
+        return why_read_only(engine)
+    return ""
 
 
 def _sqlite(engine: sa.Engine) -> str:
@@ -85,6 +87,6 @@ def _sqlite(engine: sa.Engine) -> str:
     if path.is_file() and not (meant and os.access(path, os.W_OK)):
         return "its file may not be written to"
     with engine.connect() as connection:
-        return (
-            "query_only is on" if connection.exec_driver_sql("PRAGMA query_only").scalar() else ""
-        )
+        if connection.exec_driver_sql("PRAGMA query_only").scalar():
+            return "query_only is on"
+        return ""

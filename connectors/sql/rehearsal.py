@@ -230,7 +230,9 @@ _SAMPLES: Mapping[Kind, Json] = {
 def sample(name: str, field: Field) -> Json:
     """A value that the column should take, and that nobody has."""
     if field.choices:
-        return [field.choices[0]] if field.kind is Kind.ARRAY else field.choices[0]
+        if field.kind is Kind.ARRAY:
+            return [field.choices[0]]
+        return field.choices[0]
     if field.kind in _SAMPLES:
         return _SAMPLES[field.kind]
     if field.kind is Kind.UUID:
@@ -240,4 +242,6 @@ def sample(name: str, field: Field) -> Json:
     word = f"{token_hex(2)} never used"
     if "mail" in name.lower():
         word = _NO_WORD.format(token_hex(4))
-    return word if field.length is None else word[: field.length]
+    if field.length is None:
+        return word
+    return word[: field.length]

@@ -110,26 +110,29 @@ class Layout:
     def shape(self) -> Shape:
         """A flat object a line."""
         labels = self.labels
-        shown = [*self.fields, *([TAGS] if self.tags else [])]
+        shown = [*self.fields]
+        if self.tags:
+            shown.append(TAGS)
+
+        def place(role: str, found: object) -> tuple[tuple[str, ...], ...]:
+            return ((labels[role],),) if found else ()
+
         return Shape(
             key=((labels["key"],),),
             fields={name: ((name,),) for name in shown},
-            parent=((labels["parent"],),) if self.parent else (),
-            version=((labels["version"],),) if self.version else (),
-            modified_at=((labels["modified_at"],),) if self.modified_at else (),
-            deleted=((labels["deleted"],),) if self.deleted else (),
+            parent=place("parent", self.parent),
+            version=place("version", self.version),
+            modified_at=place("modified_at", self.modified_at),
+            deleted=place("deleted", self.deleted),
         )
 
     def described(self) -> dict[str, FieldInfo]:
         """What there is to say of each native field."""
-        own = {
-            field.name
-            for field in (self.version, self.modified_at, self.deleted, *self.parent)
-            if field
-        }
-        own |= {*self.fixed, *(field.name for field in self.key if field.automatic)}
-        beside = self.beside
-        own |= {name for name, joined in beside.items() if joined.why_not_written(name)}
+        roles = (self.version, self.modified_at, self.deleted, *self.parent)
+        own = {field.name for field in roles if field}
+        own |= self.fixed.keys()
+        own |= {field.name for field in self.key if field.automatic}
+        own |= {name for name, joined in self.beside.items() if joined.why_not_written(name)}
         described = {
             name: FieldInfo(
                 type=FIELD_TYPES.get(field.kind, "choice" if field.choices else "text"),
@@ -141,7 +144,9 @@ class Layout:
             )
             for name, field in self.fields.items()
         }
-        return described | ({TAGS: FieldInfo("tags", label=TAGS)} if self.tags else {})
+        if self.tags:
+            described[TAGS] = FieldInfo("tags", label=TAGS)
+        return described
 
 
 def find_layouts(connection: sa.Connection, settings: SqlSettings) -> dict[Entity, Layout]:
@@ -174,10 +179,9 @@ def _layout(finder: Finder, entity: Entity, declared: TableSettings) -> Layout |
             "name the column that identifies a record",
         )
     key = finder.columns(f"{entity}: key", declared.table, names(declared.key))
-    beside = (*finder.settings.fields.get(entity, ()), *names(declared.parent))
-    joins = find_joins(
-        finder, f"{entity}", declared, beside if finder.settings.fields.get(entity) else ()
-    )
+    mapped = finder.settings.fields.get(entity, ())
+    beside = (*mapped, *names(declared.parent)) if mapped else ()
+    joins = find_joins(finder, f"{entity}", declared, beside)
     fixed = fixed_values(finder, f"{entity}", declared.table, declared.fixed)
     known_columns(finder, f"{entity}", declared.table, declared.on_create)
     layout = Layout(
@@ -227,8 +231,11 @@ def _selected(
     conditions: list[sa.ColumnElement[bool]] = [
         columns[name].column == value for name, value in fixed.items()
     ]
-    conditions += [] if where is None else [where]
-    return sa.and_(*conditions) if conditions else None
+    if where is not None:
+        conditions.append(where)
+    if not conditions:
+        return None
+    return sa.and_(*conditions)
 
 
 def _condition(
@@ -240,11 +247,12 @@ def _condition(
         return None
     condition: sa.ColumnElement[bool] = sa.literal_column(f"({declared.where})")
     table = next(iter(columns.values())).column.table
+    nothing: sa.ColumnElement[int] = sa.literal_column("1")
+    one_row: sa.Select[Any] = sa.select(nothing).select_from(table).where(condition).limit(1)
     try:
+        # PostgreSQL takes nothing more in a transaction that had an error, but after a savepoint.
         with finder.connection.begin_nested():
-            finder.connection.execute(
-                sa.select(sa.literal_column("1")).select_from(table).where(condition).limit(1)
-            ).first()
+            finder.connection.execute(one_row).first()
     except sa.exc.DBAPIError as error:
         why = str(error.orig).strip().splitlines()[0]
         finder.report(
@@ -275,7 +283,11 @@ def _chosen(
         fields = finder.columns(f"{entity}: fields", declared.table, own)
         fields += tuple(beside[name] for name in wanted if name in joined and name in beside)
     else:
-        hidden = {TAGS if tags else "", tags.field.name if tags and tags.field else ""}
+        hidden = set()
+        if tags:
+            hidden.add(TAGS)
+        if tags and tags.field:
+            hidden.add(tags.field.name)
         fields = tuple(field for name, field in columns.items() if name not in hidden)
         fields += tuple(beside.values())
     dated = {
@@ -317,17 +329,20 @@ def _joined(finder: Finder, where: str, tags: TagSettings) -> TagPlace | None:
             where, "a join table needs table, contact and tag", "name the table and its two columns"
         )
         return None
-    return TagPlace(
+    place = TagPlace(
         tags.form,
         contact=finder.column(where, tags.table, tags.contact),
         tag=finder.column(where, tags.table, tags.tag),
-        names_key=finder.column(where, tags.names, tags.names_key) if tags.names else None,
-        names_name=finder.column(where, tags.names, tags.names_name) if tags.names else None,
         language=tags.language,
         links=find_rows(finder, where, tags.table, tags.fixed, tags.on_create),
-        named=find_rows(finder, where, tags.names, tags.names_fixed, tags.names_on_create)
-        if tags.names
-        else None,
+    )
+    if not tags.names:
+        return place
+    return replace(
+        place,
+        names_key=finder.column(where, tags.names, tags.names_key),
+        names_name=finder.column(where, tags.names, tags.names_name),
+        named=find_rows(finder, where, tags.names, tags.names_fixed, tags.names_on_create),
     )
 
 
@@ -336,13 +351,8 @@ def _as_moment(field: Field | None) -> Field | None:
 
     It may be declared as text or as a number.
     """
-    if field is None or field.kind not in (
-        Kind.TEXT,
-        Kind.INTEGER,
-        Kind.FLOAT,
-        Kind.DECIMAL,
-        Kind.OTHER,
-    ):
+    untyped = (Kind.TEXT, Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.OTHER)
+    if field is None or field.kind not in untyped:
         return field
     return replace(field, kind=Kind.LOCAL, form="sql")
 
@@ -354,13 +364,16 @@ def _dated(connection: sa.Connection, field: Field | None) -> Field | None:
     """
     if field is None or field.kind is not Kind.LOCAL or field.form == "native":
         return field
-    sample = connection.execute(
-        sa.select(field.column).where(field.column.is_not(None)).limit(1)
-    ).scalar()
+    one_value = sa.select(field.column).where(field.column.is_not(None)).limit(1)
+    sample = connection.execute(one_value).scalar()
     return replace(field, form=_form(sample))
 
 
 def _form(sample: Any) -> Form:
     if isinstance(sample, int | float):
-        return "epoch_ms" if abs(sample) >= 100_000_000_000 else "epoch"
-    return "iso" if isinstance(sample, str) and "T" in sample else "sql"
+        if abs(sample) >= 100_000_000_000:
+            return "epoch_ms"
+        return "epoch"
+    if isinstance(sample, str) and "T" in sample:
+        return "iso"
+    return "sql"

@@ -151,4 +151,6 @@ def names(columns: str | tuple[str, ...] | None) -> tuple[str, ...]:
     """One column, several or none, as a tuple."""
     if columns is None:
         return ()
-    return (columns,) if isinstance(columns, str) else tuple(columns)
+    if isinstance(columns, str):
+        return (columns,)
+    return tuple(columns)

@@ -46,7 +46,9 @@ def parse(place: TagPlace, value: Any) -> list[str]:
     else:
         tags = _listed(value)
     named = [text for tag in tags if tag is not None and (text := str(tag).strip())]
-    return named if len(set(named)) == len(named) else list(dict.fromkeys(named))
+    if len(set(named)) == len(named):
+        return named
+    return list(dict.fromkeys(named))
 
 
 def _parsed(text: str | bytes) -> Any:
@@ -151,7 +153,9 @@ def _name(place: TagPlace, field: Field) -> sa.ColumnElement[Any]:
 
 
 def _text(field: Field) -> sa.ColumnElement[Any]:
-    return sa.func.rtrim(field.column) if field.padded else field.column
+    if field.padded:
+        return sa.func.rtrim(field.column)
+    return field.column
 
 
 _FIRST = "en_US"

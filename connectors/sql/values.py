@@ -121,11 +121,11 @@ def reader(field: Field) -> Callable[[Any], Any] | None:  # noqa: C901  one line
         case Kind.INSTANT | Kind.LOCAL:
             return _moments(field)
         case Kind.BOOL:
-            return lambda value: None if value is None else flag(value)
+            return _unless_null(flag)
         case Kind.BYTES | Kind.OTHER:
             return plain
         case Kind.TIME:
-            return lambda value: None if value is None else clock_text(value)
+            return _unless_null(clock_text)
         case Kind.JSON if field.raw:
             return parsed
         case Kind.INTEGER if isinstance(field.column.type, mysql.BIT):
@@ -133,19 +133,49 @@ def reader(field: Field) -> Callable[[Any], Any] | None:  # noqa: C901  one line
         case Kind.FLOAT:
             return real
         case Kind.DECIMAL if not field.raw:
-            return lambda value: (
-                format(value, "f") if isinstance(value, Decimal) and value.is_finite() else value
-            )
+            return _digits
         case Kind.DECIMAL:
-            return lambda value: repr(value) if isinstance(value, float) else number_text(value)
+            return _raw_digits
         case Kind.DATE:
-            return lambda value: None if value is None else day(value)
+            return _unless_null(day)
         case Kind.TEXT if field.padded:
             return unpadded
         case Kind.ARRAY:
-            return lambda value: sorted(value) if isinstance(value, set) else value
+            return _in_order
         case _:
             return plain if field.raw else None
+
+
+def _unless_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A conversion that leaves null alone."""
+
+    def converted(value: Any) -> Any:
+        if value is None:
+            return None
+        return convert(value)
+
+    return converted
+
+
+def _digits(value: Any) -> Any:
+    """A decimal without an exponent: 1E+3 and 1000 are one value, and have to be one text."""
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value, "f")
+    return value
+
+
+def _raw_digits(value: Any) -> Any:
+    """The same where the driver converts nothing: SQLite keeps a decimal as a float or as text."""
+    if isinstance(value, float):
+        return repr(value)
+    return number_text(value)
+
+
+def _in_order(value: Any) -> Any:
+    """MySQL's driver gives a SET column as a set: in no order, it would differ at every read."""
+    if isinstance(value, set):
+        return sorted(value)
+    return value
 
 
 def field_reader(field: Field) -> Callable[[Any], Any] | None:
@@ -156,7 +186,9 @@ def field_reader(field: Field) -> Callable[[Any], Any] | None:
     The codecs read it in the pair's time zone. In UTC it would be of the day before, east of
     Greenwich.
     """
-    return (lambda value: _zoneless(field, value)) if field.zoneless else reader(field)
+    if field.zoneless:
+        return lambda value: _zoneless(field, value)
+    return reader(field)
 
 
 def _zoneless(field: Field, value: Any) -> datetime | str | None:
@@ -165,7 +197,9 @@ def _zoneless(field: Field, value: Any) -> datetime | str | None:
             value = datetime.fromisoformat(value)
         except ValueError:
             return moment(field, value)
-    return value if isinstance(value, datetime) and value.tzinfo is None else _moments(field)(value)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value
+    return _moments(field)(value)
 
 
 def shown(field: Field, value: Any) -> Json:
@@ -179,7 +213,9 @@ def native(field: Field, value: Any) -> Json:
 
 
 def _built(convert: Callable[[Any], Any] | None, value: Any) -> Json:
-    return cast("Json", msgspec.to_builtins(value if convert is None else convert(value)))
+    if convert is not None:
+        value = convert(value)
+    return cast("Json", msgspec.to_builtins(value))
 
 
 def _moments(field: Field) -> Callable[[Any], datetime | str | None]:
@@ -213,9 +249,13 @@ def moment(field: Field, value: Any) -> datetime | str | None:
             return value
         return _in_utc(field, parsed)
     if isinstance(value, int | float | Decimal):
-        number = float(value)
-        return datetime.fromtimestamp(number / 1000 if abs(number) >= _MS_FROM else number, UTC)
-    return _in_utc(field, value if isinstance(value, datetime) else datetime.combine(value, time()))
+        seconds = float(value)
+        if abs(seconds) >= _MS_FROM:
+            seconds /= 1000
+        return datetime.fromtimestamp(seconds, UTC)
+    if not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    return _in_utc(field, value)
 
 
 def _in_utc(field: Field, value: datetime) -> datetime:
@@ -239,12 +279,16 @@ def coerce(field: Field, value: Json) -> Any:
         if isinstance(error, UnfitError):
             raise
         raise UnfitError(f"expected {FIELD_TYPES.get(field.kind, str(field.kind))}") from None
-    return _stored_raw(result) if field.raw else result
+    if field.raw:
+        return _stored_raw(result)
+    return result
 
 
 def _blank(field: Field) -> Any:
     """Blank in a text column that takes no null is the empty text."""
-    return "" if field.kind is Kind.TEXT and not field.nullable else None
+    if field.kind is Kind.TEXT and not field.nullable:
+        return ""
+    return None
 
 
 def _coerced(field: Field, value: Json) -> Any:  # noqa: C901  one line a kind
@@ -278,9 +322,9 @@ def _coerced(field: Field, value: Json) -> Any:  # noqa: C901  one line a kind
 def _scalar(value: Json) -> str | int | float:
     if not isinstance(value, str | int | float):
         raise UnfitError("expected a number")
-    return (
-        int(value) if isinstance(value, bool) else value
-    )  # a flag in a column of numbers is 1 or 0
+    if isinstance(value, bool):  # a flag in a column of numbers is 1 or 0
+        return int(value)
+    return value
 
 
 def _finite(value: Decimal) -> Decimal:
@@ -293,11 +337,10 @@ def _integer(field: Field, value: Json) -> int:
     number = Decimal(str(_scalar(value)))
     if number != number.to_integral_value():
         raise UnfitError("expected a whole number")
-    low, high = (0, 2**64) if field.unsigned else (-(2**63), 2**63)
-    if not low <= number < high:
-        raise UnfitError(
-            f"the number does not fit into {'unsigned ' if field.unsigned else ''}64 bits"
-        )
+    if field.unsigned and not 0 <= number < 2**64:
+        raise UnfitError("the number does not fit into unsigned 64 bits")
+    if not field.unsigned and not -(2**63) <= number < 2**63:
+        raise UnfitError("the number does not fit into 64 bits")
     return int(number)
 
 
@@ -313,31 +356,31 @@ def _clock(field: Field, value: str) -> Any:
 
 def _array(field: Field, value: Json) -> list[Json]:
     values: list[Json] = list(value) if isinstance(value, list) else [value]
-    if field.choices and (odd := set(map(str, values)) - set(field.choices)):
+    odd = set(map(str, values)) - set(field.choices)
+    if field.choices and odd:
         raise UnfitError(f"{len(odd)} of the values are none of {', '.join(field.choices)}")
-    return sorted(set(values), key=str) if isinstance(field.column.type, mysql.SET) else values
+    if isinstance(field.column.type, mysql.SET):
+        return sorted(set(values), key=str)
+    return values
+
+
+_TRUE, _FALSE = ("true", "1", "yes", "t"), ("false", "0", "no", "f")
 
 
 def _boolean(value: Json) -> bool:
-    words = {
-        "true": True,
-        "1": True,
-        "yes": True,
-        "t": True,
-        "false": False,
-        "0": False,
-        "no": False,
-        "f": False,
-    }
-    boolean = value if isinstance(value, bool) else words.get(str(value).strip().lower())
-    if boolean is None:
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word not in _TRUE + _FALSE:
         raise UnfitError("expected true or false")
-    return boolean
+    return word in _TRUE
 
 
 def _uuid(field: Field, value: Json) -> Any:
     parsed = UUID(str(value))
-    return parsed if getattr(field.column.type, "as_uuid", True) else str(parsed)
+    if getattr(field.column.type, "as_uuid", True):
+        return parsed
+    return str(parsed)
 
 
 def _text(field: Field, value: Json) -> str:
@@ -370,11 +413,9 @@ def stored_moment(field: Field, text: str) -> Any:
         case "sql":
             return local.replace(tzinfo=None).isoformat(sep=" ")
         case _:
-            return (
-                local
-                if getattr(field.column.type, "timezone", False)
-                else local.replace(tzinfo=None)
-            )
+            if getattr(field.column.type, "timezone", False):
+                return local
+            return local.replace(tzinfo=None)
 
 
 def _stored_raw(value: Any) -> Any:

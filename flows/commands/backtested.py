@@ -135,7 +135,9 @@ def _masked(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    if value is None:
+        return None
+    return str(value)
 
 
 def comment(document: Mapping[str, Any]) -> str:

@@ -66,7 +66,9 @@ class _Group:
     @property
     def because(self) -> str:
         """The one reason of a group of several, of which nothing else need be said."""
-        return next(iter(self.reasons)) if self.count > 1 else ""
+        if self.count > 1:
+            return next(iter(self.reasons))
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,9 @@ def _values(change: Change, *, full: bool) -> list[Text]:
             return [_main_fields(change, full=full)]
         case OpKind.DELETE | OpKind.ARCHIVE:
             along = along_words(change.get("along") or {})
-            return [Text(f"with {along}", style="not bold red")] if along else []
+            if not along:
+                return []
+            return [Text(f"with {along}", style="not bold red")]
         case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:
             return [_tags(each, full=full) for each in change["fields"]]
         case _:

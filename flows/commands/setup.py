@@ -134,4 +134,6 @@ def doctor(
         answers = [asdict(answer) for answer in probed.answers] if probed else []
         jsons.dump({"findings": listed, "answers": answers}, sys.stdout, indent=1)
         print()
-    return 3 if any(str(finding.level) == "error" for finding in findings) else 0
+    if any(str(finding.level) == "error" for finding in findings):
+        return 3
+    return 0

@@ -196,7 +196,9 @@ def figures(document: Mapping[str, Any]) -> Table:
 def _number(value: object) -> str:
     if value is None:
         return "–"  # noqa: RUF001 - a dash, as people set one
-    return f"{value:,}" if value else "·"
+    if not value:
+        return "·"
+    return f"{value:,}"
 
 
 def requests(document: Mapping[str, Any]) -> Iterator[str]:

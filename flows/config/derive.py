@@ -112,4 +112,6 @@ def _value(value: Any, hint: Any) -> Any:
                 kind for kind in kinds if isinstance(kind, type) and dataclasses.is_dataclass(kind)
             ),
         )
-    return tuple(value) if isinstance(value, list) else revealed(value)
+    if isinstance(value, list):
+        return tuple(value)
+    return revealed(value)

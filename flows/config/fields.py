@@ -115,7 +115,9 @@ def _computed(
     formula: Formula, *, app: list[str] | None, ghl: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The native names on the two sides: what is written, and across what the formula names."""
-    return (formula.names, ghl) if ghl else (tuple(app or ()), formula.names)
+    if ghl:
+        return (formula.names, ghl)
+    return (tuple(app or ()), formula.names)
 
 
 def _is_tags(ghl: tuple[str, ...], entity: Entity) -> bool:
@@ -160,7 +162,9 @@ def _named_by(by: str, native: str, setting: Setting) -> Codec:
     kind = natives.linked(setting.entity, (native,))
     if by == "key" and kind is not None:
         return Linked(entity=kind)
-    return CompanyName() if by == "name" else Owner()
+    if by == "name":
+        return CompanyName()
+    return Owner()
 
 
 def _region(key: str, form: FieldForm, setting: Setting) -> str | None:

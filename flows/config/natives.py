@@ -77,7 +77,9 @@ def default_codec(entity: Entity, native: str) -> str:
     if (by_name := GHL[entity].codecs.get(native)) is not None:
         return by_name
     info = known(entity).get(native)
-    return _BY_TYPE.get(info.type, "text") if info else "text"
+    if not info:
+        return "text"
+    return _BY_TYPE.get(info.type, "text")
 
 
 def further(entity: Entity, native: str) -> tuple[str, ...]:
@@ -86,9 +88,13 @@ def further(entity: Entity, native: str) -> tuple[str, ...]:
     They are readable, never writable (docs/ghl.md#phones-and-emails).
     """
     name = GHL[entity].further.get(native)
-    return (name,) if name else ()
+    if not name:
+        return ()
+    return (name,)
 
 
 def dated(entity: Entity, side: Side, modified_at: str | None) -> bool:
     """Whether a side tells when a record changed; GHL's notes do not (docs/ghl.md#notes)."""
-    return GHL[entity].dated if side is Side.GHL else modified_at is not None
+    if side is Side.GHL:
+        return GHL[entity].dated
+    return modified_at is not None

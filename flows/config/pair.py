@@ -447,6 +447,6 @@ def _without_password(url: object) -> str | None:
     if not isinstance(url, str):
         return None
     parts = urlsplit(url)
-    return (
-        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else url
-    )
+    if parts.netloc:
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return url

@@ -42,7 +42,9 @@ class ShortPart(Part):
     @model_validator(mode="before")
     @classmethod
     def _widen(cls, value: Any) -> Any:
-        return {cls.short: value} if isinstance(value, str | list) else value
+        if isinstance(value, str | list):
+            return {cls.short: value}
+        return value
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -57,11 +59,15 @@ class ShortPart(Part):
 
 
 def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    if isinstance(value, str):
+        return [value]
+    return value
 
 
 def _rules(value: Any) -> Any:
-    return [_listed(rule) for rule in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_listed(rule) for rule in value]
+    return value
 
 
 def _scalar(value: Any) -> Any:
@@ -121,4 +127,6 @@ def revealed(value: object) -> object:
         return {key: revealed(item) for key, item in value.items()}
     if isinstance(value, list):
         return [revealed(item) for item in value]
-    return value.get_secret_value() if isinstance(value, SecretStr) else value
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return value

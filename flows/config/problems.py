@@ -86,13 +86,17 @@ def near(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word.casefold(), folded, n=3, cutoff=0.6)
     if close:
         return "Did you mean " + " or ".join(f'"{folded[match]}"' for match in close) + "?"
-    return f"Use one of: {', '.join(words)}." if words else "Remove it."
+    if not words:
+        return "Remove it."
+    return f"Use one of: {', '.join(words)}."
 
 
 def name(path: KeyPath) -> str:
     """How a place in the file is called in a message: [contact.fields] email."""
     words = [str(step) for step in path if isinstance(step, str)]
-    return f"[{'.'.join(words[:-1])}] {words[-1]}" if len(words) > 1 else "".join(words)
+    if len(words) > 1:
+        return f"[{'.'.join(words[:-1])}] {words[-1]}"
+    return "".join(words)
 
 
 def parsed(text: str, file: str) -> tuple[Document, Problems]:
@@ -202,7 +206,9 @@ def _shown(path: KeyPath, value: object) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return f'"{value}"' if value else "an empty text"
+            if not value:
+                return "an empty text"
+            return f'"{value}"'
         case int() | float():
             return f"the number {value}"
         case list():
@@ -229,11 +235,9 @@ def _mend(rest: Document, path: KeyPath, *, missing: bool) -> None:
 def _below(table: Any, step: Step) -> Any:
     if isinstance(table, dict):
         return table.get(str(step), {})
-    return (
-        table[step]
-        if isinstance(table, list) and isinstance(step, int) and step < len(table)
-        else {}
-    )
+    if isinstance(table, list) and isinstance(step, int) and step < len(table):
+        return table[step]
+    return {}
 
 
 def _keys_beside(loc: Sequence[Step]) -> list[str]:
@@ -253,7 +257,9 @@ def _child(node: Any, step: Step) -> Any:
     """
     if isinstance(node, type) and issubclass(node, BaseModel):
         chosen = [info for key, info in node.model_fields.items() if step in (key, info.alias)]
-        return _bare(chosen[0].annotation) if chosen else None
+        if not chosen:
+            return None
+        return _bare(chosen[0].annotation)
     if typing.get_origin(node) in (dict, list):
         return _bare(typing.get_args(node)[-1])
     for member in typing.get_args(node):
@@ -267,5 +273,7 @@ def _bare(annotation: Any) -> Any:
         annotation = typing.get_args(annotation)[0]
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         members = [member for member in typing.get_args(annotation) if member is not type(None)]
-        return _bare(members[0]) if len(members) == 1 else annotation
+        if len(members) == 1:
+            return _bare(members[0])
+        return annotation
     return annotation

@@ -275,7 +275,9 @@ def app_tag(value: Any) -> str:
         return "connector:sql"
     if name in {"csv", "jsonl", "parquet", "excel"}:
         return "connector:files"
-    return f"connector:{name}" if name in CONNECTORS else "connector:outside"
+    if name in CONNECTORS:
+        return f"connector:{name}"
+    return "connector:outside"
 
 
 AppForm = Annotated[

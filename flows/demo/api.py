@@ -148,11 +148,9 @@ class _Api:
         connection: sa.Connection, table: sa.Table, key: int, *, status: int = 200
     ) -> Response:
         row = connection.execute(sa.select(table).where(table.c.id == key)).mappings().first()
-        return (
-            _refused(404, "there is no such record")
-            if row is None
-            else JSONResponse(_members(row), status)
-        )
+        if row is None:
+            return _refused(404, "there is no such record")
+        return JSONResponse(_members(row), status)
 
 
 def _refused(status: int, detail: str) -> Response:
@@ -166,7 +164,9 @@ def _members(row: Mapping[Any, Any]) -> dict[str, Any]:
 def _shown_as(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return f"{value.isoformat(timespec='microseconds')}Z"
-    return value.isoformat() if isinstance(value, dt.date) else value
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return value
 
 
 def _values(table: sa.Table, members: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,4 +193,6 @@ def _taken(column: sa.Column[Any], value: Any) -> Any:
 
 def _moment(text: str) -> dt.datetime:
     moment = dt.datetime.fromisoformat(text)
-    return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
+    if moment.tzinfo is None:
+        return moment
+    return moment.astimezone(dt.UTC).replace(tzinfo=None)

@@ -194,9 +194,9 @@ class Casting:
 
     def _by_phone(self, being: Being) -> Being:
         blank = self.dice.random() < 0.5
-        return (
-            _changed(being, app={"email": None}) if blank else _changed(being, ghl={"email": None})
-        )
+        if blank:
+            return _changed(being, app={"email": None})
+        return _changed(being, ghl={"email": None})
 
     def _by_name(self, being: Being) -> Being:
         # The one that is linked by name must have neither email nor phone: two that have one
@@ -325,7 +325,9 @@ class Casting:
 
     def _somewhere(self, most: Where) -> Where:
         places: tuple[Where, ...] = ("both", "both", "app", "ghl")
-        return self.dice.choice(places) if most == "both" else most
+        if most == "both":
+            return self.dice.choice(places)
+        return most
 
 
 def _changed(being: Being, *, app: Row | None = None, ghl: Row | None = None) -> Being:
@@ -341,8 +343,6 @@ def stamp(moment: datetime) -> str:
 
 def rich(text: str | None) -> str | None:
     """A text as GHL's editor stores it."""
-    return (
-        None
-        if text is None
-        else "".join(f"<p>{html.escape(line, quote=False)}</p>" for line in text.split("\n"))
-    )
+    if text is None:
+        return None
+    return "".join(f"<p>{html.escape(line, quote=False)}</p>" for line in text.split("\n"))

@@ -83,9 +83,9 @@ def _phone(one: Holder) -> str:
 
 
 def _home(one: Holder) -> str:
-    return (
-        f"{one.cells['last_name']}/{one.cells['postal_code']}" if one.cells["postal_code"] else ""
-    )
+    if one.cells["postal_code"]:
+        return f"{one.cells['last_name']}/{one.cells['postal_code']}"
+    return ""
 
 
 def couples(

@@ -284,10 +284,14 @@ def _deal(row: Mapping[str, Any], amount: Any) -> Deal:
 def _cell(name: str, value: Any) -> str:
     text = " ".join(str(value or "").split())
     if name == "email":
-        return text.lower() if re.fullmatch(r"[^@\s]+@[^@\s]+\.[A-Za-z]+", text) else ""
+        if re.fullmatch(r"[^@\s]+@[^@\s]+\.[A-Za-z]+", text):
+            return text.lower()
+        return ""
     if name == "phone":
         return _phone(text)
-    return text[:10] if name == "birth_date" else text
+    if name == "birth_date":
+        return text[:10]
+    return text
 
 
 def _phone(text: str) -> str:
@@ -297,7 +301,9 @@ def _phone(text: str) -> str:
     """
     digits = re.sub(r"\D", "", text)
     ten = digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
-    return f"+1{ten}" if len(ten) == 10 else ""
+    if len(ten) == 10:
+        return f"+1{ten}"
+    return ""
 
 
 def _moment(value: datetime | str) -> str:

@@ -90,7 +90,11 @@ def _cell(value: Any) -> str:
     if isinstance(value, dt.datetime):
         precision = "seconds" if value.microsecond == 0 else "microseconds"
         return f"{value.isoformat(sep='T', timespec=precision)}Z"
-    return DELIMITER.join(value) if isinstance(value, list) else "" if value is None else str(value)
+    if isinstance(value, list):
+        return DELIMITER.join(value)
+    if value is None:
+        return ""
+    return str(value)
 
 
 def _value(column: sa.Column[Any], cell: str) -> Any:
@@ -101,9 +105,9 @@ def _value(column: sa.Column[Any], cell: str) -> Any:
             return cell.strip().lower() in ("true", "1", "yes")
         case sa.DateTime():
             moment = dt.datetime.fromisoformat(cell)
-            return (
-                moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
-            )
+            if moment.tzinfo is None:
+                return moment
+            return moment.astimezone(dt.UTC).replace(tzinfo=None)
         case sa.Date():
             return dt.date.fromisoformat(cell)
         case sa.JSON():

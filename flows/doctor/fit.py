@@ -96,11 +96,9 @@ def _field(
 
 def _near(native: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(native, known, n=3)
-    return (
-        f"Did you mean {' or '.join(close)}?"
-        if close
-        else "Correct the name, or take the line away."
-    )
+    if not close:
+        return "Correct the name, or take the line away."
+    return f"Did you mean {' or '.join(close)}?"
 
 
 def _native(where: str, field: Field, info: FieldInfo, *, writes: bool) -> Iterator[Finding]:
@@ -129,7 +127,9 @@ def _words(codec: Choice, info: FieldInfo) -> set[str]:
     The one that has more of them in common.
     """
     app, ghl = set(codec.table), set(codec.table.values())
-    return app if len(app & set(info.choices)) > len(ghl & set(info.choices)) else ghl
+    if len(app & set(info.choices)) > len(ghl & set(info.choices)):
+        return app
+    return ghl
 
 
 def _whole(entity: EntityMap, described: Mapping[Side, Description]) -> Iterator[Finding]:

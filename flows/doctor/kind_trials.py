@@ -55,7 +55,9 @@ def _emptied(subject: Subject) -> tuple[str, str]:
     except InvalidField:
         return "no, it is refused", 'blank = "keep"'
     stored = located.get(subject.api, COMPANY, key) or {}
-    return ("no, the value stays", 'blank = "keep"') if stored.get("city") else ("yes", "")
+    if stored.get("city"):
+        return ("no, the value stays", 'blank = "keep"')
+    return ("yes", "")
 
 
 def _unlinked(subject: Subject) -> tuple[str, str]:
@@ -94,7 +96,9 @@ def _with_pipeline(
     trial: Callable[[Subject, str], tuple[str, str]], subject: Subject
 ) -> tuple[str, str]:
     names = _pipelines(subject)
-    return trial(subject, names[0]) if names else _NO_PIPELINE
+    if names:
+        return trial(subject, names[0])
+    return _NO_PIPELINE
 
 
 def _second(subject: Subject) -> tuple[str, str]:

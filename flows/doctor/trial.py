@@ -219,7 +219,9 @@ def _body(stored: Mapping[str, Any]) -> str:
 
 
 def _shape(value: object) -> str:
-    return "sent" if value == _DUE else "another form of the moment"
+    if value == _DUE:
+        return "sent"
+    return "another form of the moment"
 
 
 def _task_page(subject: Subject) -> tuple[str, str]:
@@ -308,7 +310,9 @@ def _custom_clearing(subject: Subject) -> tuple[str, str]:
 def _sample(one: CustomField) -> Json:
     if one.info.choices:
         first = one.info.choices[0]
-        return [first] if one.info.type == "json" else first
+        if one.info.type == "json":
+            return [first]
+        return first
     return _BY_TYPE.get(one.info.type, "probe")
 
 

@@ -116,7 +116,9 @@ def _loaded(file: Path) -> Any:
     form = "YAML" if file.suffix.lower() in _YAML else "JSON"
     try:
         content = file.read_bytes()
-        return _of_yaml(content) if form == "YAML" else json.loads(content)
+        if form == "YAML":
+            return _of_yaml(content)
+        return json.loads(content)
     except (OSError, ValueError, msgspec.MsgspecError, RecursionError) as failed:
         what = f"{file.name} cannot be read as {form} ({type(failed).__name__})"
         raise ConfigError([Problem("--app", what, _SAVE)]) from None

@@ -86,7 +86,9 @@ class End:
 def end_of(table: Table, target: Table) -> End | None:
     """Where a table holds the target's keys, if it does."""
     column = reference(table, target)
-    return End(column) if column is not None else polymorphic(table, target)
+    if column is not None:
+        return End(column)
+    return polymorphic(table, target)
 
 
 def reference(table: Table, target: Table) -> str | None:
@@ -209,7 +211,9 @@ def scalar(column: Column, text: str) -> Scalar:
     """A value as a pair file has it: numbers and yes or no without quotes."""
     if column.type == "bool":
         return text.lower() in ("true", "1")
-    return int(text) if column.type == "integer" and text.lstrip("-").isdecimal() else text
+    if column.type == "integer" and text.lstrip("-").isdecimal():
+        return int(text)
+    return text
 
 
 def commonest(values: Sequence[str]) -> str:

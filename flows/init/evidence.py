@@ -140,7 +140,9 @@ def lost_zeros(column: Column) -> int | None:
     """
     lengths = {len(sample) for sample in column.samples}
     digits = all(sample.isascii() and sample.isdecimal() for sample in column.samples)
-    return 5 if digits and max(lengths, default=0) == 5 and min(lengths) in (3, 4) else None
+    if digits and max(lengths, default=0) == 5 and min(lengths) in (3, 4):
+        return 5
+    return None
 
 
 def has_decimal_comma(column: Column) -> bool:

@@ -137,7 +137,9 @@ def _surveyed(file: Path, form: FileFormat) -> tuple[File, Table]:
 def _bounds(content: bytes, name: str, form: FileFormat) -> Bounds:
     if form == "csv":
         return bounds_of(csv_lines(content, name))
-    return bounds_of(excel_lines(content)) if form == "excel" else Bounds()
+    if form == "excel":
+        return bounds_of(excel_lines(content))
+    return Bounds()
 
 
 def _samples(name: str, rows: Sequence[Row]) -> Iterator[str]:

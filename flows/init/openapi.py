@@ -88,7 +88,9 @@ class Document:
         properties = dict(schema.get("properties", {}))
         for part in schema.get("allOf", []):
             properties |= self.whole(part).get("properties", {})
-        return {**schema, "properties": properties} if properties else schema
+        if properties:
+            return {**schema, "properties": properties}
+        return schema
 
     # How it is done.
 
@@ -168,11 +170,13 @@ class Document:
 
     def _around(self, schema: Schema, key: str | None) -> str:
         """The one member that holds a record, "" where it is bare."""
-        properties = schema.get("properties", {})
+        properties: Schema = schema.get("properties", {})
         if key in properties or len(properties) != 1:
             return ""
         [(name, member)] = properties.items()
-        return name if self.whole(member).get("properties") else ""
+        if self.whole(member).get("properties"):
+            return name
+        return ""
 
     def _columns(self, schema: Schema, prefix: str, depth: int) -> Iterator[Column]:
         for name, member in schema.get("properties", {}).items():
@@ -234,7 +238,9 @@ def _examples(schema: Schema) -> tuple[str, ...]:
 
 def _most(schema: Schema) -> int:
     most = schema.get("maximum")
-    return int(most) if isinstance(most, int | float) else _SIZE
+    if isinstance(most, int | float):
+        return int(most)
+    return _SIZE
 
 
 def _pager(names: list[str], sizes: Mapping[str, int], places: list[str]) -> dict[str, Any]:

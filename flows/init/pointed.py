@@ -140,15 +140,13 @@ def _state(table: Table) -> Guess | None:
     if not _is_of(table, "state"):
         return None
     column = called_so(list(table.columns), COMPANY_NAMES)
-    return (
-        Guess(
-            column,
-            "state",
-            0.9,
-            f'the name of a row of "{table.name}"',
-        )
-        if column
-        else None
+    if not column:
+        return None
+    return Guess(
+        column,
+        "state",
+        0.9,
+        f'the name of a row of "{table.name}"',
     )
 
 

@@ -228,7 +228,9 @@ def _with_all(
 def _people(contacts: Table) -> dict[str, Scalar]:
     """What people hold who share a table with companies."""
     flag = company_flag(contacts)
-    return {} if flag is None else {flag: False}
+    if flag is None:
+        return {}
+    return {flag: False}
 
 
 def _whose(

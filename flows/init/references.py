@@ -94,7 +94,9 @@ def _without_marks(own: tuple[str, ...]) -> tuple[str, ...]:
     """
     if len(own) < 2 or _MARKS.isdisjoint({own[0], own[-1]}):
         return ()
-    return own[1:] if own[0] in _MARKS else own[:-1]
+    if own[0] in _MARKS:
+        return own[1:]
+    return own[:-1]
 
 
 def _fits(column: Column, other: Table) -> bool:
@@ -137,10 +139,14 @@ def _alike(rest: tuple[str, ...], table: tuple[str, ...]) -> bool:
 
 def _bare(table: Table, prefix: str) -> tuple[str, ...]:
     own = words(table.bare)
-    return own[1:] if prefix and own[0] == prefix and len(own) > 1 else own
+    if prefix and own[0] == prefix and len(own) > 1:
+        return own[1:]
+    return own
 
 
 def _prefix(tables: Sequence[Table]) -> str:
     """The word with which all tables begin, as WordPress's do."""
     first = {words(table.bare)[:1] for table in tables}
-    return next(iter(first))[0] if len(first) == 1 and len(tables) > 1 and first != {()} else ""
+    if len(first) == 1 and len(tables) > 1 and first != {()}:
+        return next(iter(first))[0]
+    return ""

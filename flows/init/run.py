@@ -224,13 +224,17 @@ def _is_denied(join: Join, lines: Iterable[Line]) -> bool:
 def _files(wish: Wish) -> FileSurvey | None:
     """What the files hold, where the app is a file or a folder on this machine."""
     path = Path(wish.app_url).expanduser()
-    return survey_files(path) if "://" not in wish.app_url and path.exists() else None
+    if "://" not in wish.app_url and path.exists():
+        return survey_files(path)
+    return None
 
 
 def _api(wish: Wish) -> ApiSurvey | None:
     """What a JSON API holds, where the app is given as its document or as saved answers."""
     path = Path(wish.app_url).expanduser()
-    return survey_api(path) if "://" not in wish.app_url and path.exists() else None
+    if "://" not in wish.app_url and path.exists():
+        return survey_api(path)
+    return None
 
 
 def _api_head(wish: Wish, api: ApiSurvey) -> Head:
@@ -328,7 +332,9 @@ def _written_url(wish: Wish) -> str:
     scheme, slashes, file = wish.app_url.partition(":///")
     if scheme.startswith("sqlite") and slashes:
         return f"{scheme}:///{_beside(wish.out, file)}"
-    return f"env:{APP_VARIABLE}" if "@" in urlsplit(wish.app_url).netloc else wish.app_url
+    if "@" in urlsplit(wish.app_url).netloc:
+        return f"env:{APP_VARIABLE}"
+    return wish.app_url
 
 
 def _written_sandbox(wish: Wish) -> str:
@@ -337,7 +343,9 @@ def _written_sandbox(wish: Wish) -> str:
 
 def _beside(out: Path, file: str) -> str:
     whole, folder = Path(file).absolute(), out.absolute().parent
-    return str(whole.relative_to(folder)) if whole.is_relative_to(folder) else str(whole)
+    if whole.is_relative_to(folder):
+        return str(whole.relative_to(folder))
+    return str(whole)
 
 
 def _write(out: Path, text: str) -> None:

@@ -86,7 +86,9 @@ def _regularity(lines: Sequence[Line]) -> tuple[int, int]:
 def _usual_width(lines: Sequence[Line]) -> int:
     widths = Counter(line.width for line in lines if line.width > 1)
     usual = widths.most_common(1)
-    return usual[0][0] if usual else 1
+    if not usual:
+        return 1
+    return usual[0][0]
 
 
 def excel_lines(content: bytes) -> list[Line]:

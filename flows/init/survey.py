@@ -161,7 +161,9 @@ def _named(
     table: str,
     schema: str | None,
 ) -> str:
-    return f"{schema}.{table}" if schema else table
+    if schema:
+        return f"{schema}.{table}"
+    return table
 
 
 def _column(
@@ -214,7 +216,9 @@ def _rows(
 
 def _text(value: Any) -> str | None:
     if isinstance(value, bytes | memoryview):
-        return bytes(value).hex() if len(value) <= _KEY_BYTES else None
+        if len(value) <= _KEY_BYTES:
+            return bytes(value).hex()
+        return None
     if value is None:
         return None
     if isinstance(value, datetime | date):

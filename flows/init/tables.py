@@ -178,7 +178,9 @@ def child_places(
 
 def _ends(table: Table, contacts: Table) -> list[End]:
     end = end_of(table, contacts)
-    return [] if end is None else [end]
+    if end is None:
+        return []
+    return [end]
 
 
 def _links(

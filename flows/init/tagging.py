@@ -145,7 +145,9 @@ def _language(column: Column) -> str | None:
         return None
     parsed = [json.loads(sample) for sample in column.samples]
     languages = [said for names in parsed if isinstance(names, dict) for said in names]
-    return commonest(languages) if languages else None
+    if not languages:
+        return None
+    return commonest(languages)
 
 
 def _new_name(names: Table, given: Sequence[str]) -> dict[str, Scalar]:

@@ -518,4 +518,8 @@ def table_likeness(
     if not own:
         return 0.0
     singular = own[-1] in known or "".join(own) in known
-    return 1.0 if singular else 0.5 if known.intersection(own) else 0.0
+    if singular:
+        return 1.0
+    if known.intersection(own):
+        return 0.5
+    return 0.0

@@ -312,12 +312,16 @@ def _key(name: str) -> str:
         )
         .isalnum()
     )
-    return name if bare else _quoted(name)
+    if bare:
+        return name
+    return _quoted(name)
 
 
 def _names(names: Iterable[str]) -> str:
     listed = list(names)
-    return _quoted(listed[0]) if len(listed) == 1 else f"[{', '.join(map(_quoted, listed))}]"
+    if len(listed) == 1:
+        return _quoted(listed[0])
+    return f"[{', '.join(map(_quoted, listed))}]"
 
 
 def _toml(value: Any) -> str:

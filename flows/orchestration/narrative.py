@@ -46,7 +46,9 @@ def narrated(step: Step, arguments: Sequence[Any], carry_out: Callable[[], Any])
 def _lasted(began: float) -> str:
     """How long it took since then."""
     seconds = time.monotonic() - began
-    return took(seconds) if seconds >= 1 else "under a second"
+    if seconds >= 1:
+        return took(seconds)
+    return "under a second"
 
 
 def _log(words: str) -> None:
@@ -58,7 +60,9 @@ def _log(words: str) -> None:
 def _words(step: Step, arguments: Sequence[Any]) -> str:
     words = STEPS.get(step.__name__, step.__name__.replace("_", " "))
     again = bool(arguments) and str(getattr(arguments[0], "run_id", "")).endswith(PROOF)
-    return f"checking afterwards: {words}" if again else words
+    if again:
+        return f"checking afterwards: {words}"
+    return words
 
 
 def _counted(name: str, arguments: Sequence[Any], result: Any) -> str:

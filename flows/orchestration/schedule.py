@@ -107,10 +107,14 @@ def _every(minutes: int) -> str:
     Raises StateError for what cron cannot say evenly.
     """
     if minutes > 0 and 60 % minutes == 0:
-        return f"*/{minutes} * * * *" if minutes < 60 else "0 * * * *"
+        if minutes < 60:
+            return f"*/{minutes} * * * *"
+        return "0 * * * *"
     hours, rest = divmod(minutes, 60)
     if minutes > 0 and rest == 0 and 24 % hours == 0:
-        return f"0 */{hours} * * *" if hours < 24 else "0 0 * * *"
+        if hours < 24:
+            return f"0 */{hours} * * *"
+        return "0 0 * * *"
     raise StateError(
         f"a delta every {minutes} minutes is no even schedule",
         remedy=(

@@ -207,8 +207,7 @@ def _lines(report: Cutover) -> Iterator[str]:
 
 def facts(report: Cutover) -> dict[str, Any]:
     """The report as a plain document."""
-    return (
-        json.loads(report.paths["json"].read_text(encoding="utf-8"))
-        if report.paths
-        else asdict(report)
-    )
+    if report.paths:
+        document: dict[str, Any] = json.loads(report.paths["json"].read_text(encoding="utf-8"))
+        return document
+    return asdict(report)

@@ -93,8 +93,10 @@ def _field_of(hold: Mapping[str, Any]) -> str | None:
 
     One about an element of a set names the element after it.
     """
-    field = hold.get("field")
-    return None if field is None else field.partition(": ")[0]
+    field: str | None = hold.get("field")
+    if field is None:
+        return None
+    return field.partition(": ")[0]
 
 
 def _link(ledger: Ledger, entity: str, key: str) -> dict[str, Any] | None:

@@ -122,7 +122,9 @@ def _usage(whole: Mapping[str, Any], name: str) -> list[Sample]:
 
 def _notes(whole: Mapping[str, Any]) -> list[Sample]:
     oldest = (whole.get("quality") or {}).get("notes_oldest")
-    return [({}, datetime.fromisoformat(oldest).timestamp())] if oldest else []
+    if not oldest:
+        return []
+    return [({}, datetime.fromisoformat(oldest).timestamp())]
 
 
 def text(figures: Iterable[Gauge]) -> str:
@@ -145,7 +147,9 @@ def _escaped(value: str) -> str:
 
 def path_of(path: Path, job: str) -> Path:
     """The file of a job: deltas have one of their own, else they would hide the nightly run's."""
-    return path.with_stem(f"{path.stem}-delta") if job == DELTA else path
+    if job == DELTA:
+        return path.with_stem(f"{path.stem}-delta")
+    return path
 
 
 def write(figures: Iterable[Gauge], path: Path) -> None:

@@ -185,7 +185,9 @@ def of_hold(hold: Mapping[str, Any]) -> Reason:
 
 
 def _text(value: object) -> Cell:
-    return None if value is None else str(value)
+    if value is None:
+        return None
+    return str(value)
 
 
 def came_to_nothing(write: Mapping[str, Any]) -> Reason:
@@ -344,4 +346,6 @@ def _both(app: Cell, ghl: Cell) -> str:
 
 
 def _value(cell: Cell) -> str:
-    return "blank" if cell is None else f"“{cell}”"
+    if cell is None:
+        return "blank"
+    return f"“{cell}”"

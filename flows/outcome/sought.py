@@ -77,13 +77,17 @@ def sources(pair: Pair, ledger: Ledger) -> Iterator[Sources]:
             document = kept.read(path)
         except (OSError, msgspec.MsgspecError):
             return None
-        return document if document.get("format") == FORMAT else None
+        if document.get("format") == FORMAT:
+            return document
+        return None
 
     def place(run_id: str) -> str | None:
         if pair.report_url is not None:
             return pair.report_url.replace("{run}", run_id)
         page = folder / run_id / "report.html"
-        return str(page) if page.exists() else None
+        if page.exists():
+            return str(page)
+        return None
 
     with Evidence(folder, bring=partial(trusted, pair, ledger)) as evidence:
         archives = (evidence.archive(row.run_id) for row in runs.runs(ledger))
@@ -154,7 +158,9 @@ def _ends(ledger: Ledger, entity: Entity, side: Side, key: str) -> Ends:
     link = _link(ledger, entity, side, key)
     if link is not None:
         return Ends(link.app_key, link.ghl_key, link.link_id)
-    return Ends(key, None) if side is Side.APP else Ends(None, key)
+    if side is Side.APP:
+        return Ends(key, None)
+    return Ends(None, key)
 
 
 def _link(ledger: Ledger, entity: Entity, side: Side, key: str) -> Any:

@@ -143,7 +143,9 @@ def side_text(question: Question, side: Side) -> Text:
             return _cell(value)
     records = (*question.records, *question.candidates)
     there = [shown.label for shown in records if shown.side is side]
-    return Text(", ".join(there)) if there else _NOTHING
+    if there:
+        return Text(", ".join(there))
+    return _NOTHING
 
 
 _NOTHING = Text("–", style="dim")  # noqa: RUF001 - a dash, as people set one

@@ -119,7 +119,9 @@ class Evidence:
                 return {}
             self._known[run_id] = entries
         entry = self._known[run_id].get(hold_id, {})
-        return entry if entry.get("values_digest") == digest else {}
+        if entry.get("values_digest") == digest:
+            return entry
+        return {}
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]] | None:

@@ -137,7 +137,9 @@ def _begun(stat: Sequence[str]) -> str:
 
     No clock is set there.
     """
-    return f"@{stat[_START]}" if len(stat) > _START else ""
+    if len(stat) > _START:
+        return f"@{stat[_START]}"
+    return ""
 
 
 _HELD: set[str] = set()

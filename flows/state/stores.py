@@ -119,11 +119,9 @@ def stored(pair: Pair) -> set[str]:
     if not _is_away(pair):
         return set()
     system, target = _place(pair, "")
-    return (
-        {Path(path.rstrip("/")).name for path in system.ls(target, detail=False)}
-        if system.exists(target)
-        else set()
-    )
+    if system.exists(target):
+        return {Path(path.rstrip("/")).name for path in system.ls(target, detail=False)}
+    return set()
 
 
 def forget(pair: Pair, runs: Sequence[str]) -> None:

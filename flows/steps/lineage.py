@@ -107,7 +107,9 @@ def _marked(run: Run) -> Mark | None:
             extra={"why": type(error).__name__},
         )
         return None
-    return None if run.ledger.state().generation else _settled(run)
+    if run.ledger.state().generation:
+        return None
+    return _settled(run)
 
 
 class _Provenance(msgspec.Struct):

@@ -165,7 +165,9 @@ class _Graves:
             looked_into += archived is not None
             if looked_into == _FURTHER_BACK:
                 return f"are in none of the {looked_into} archives up to that of run {self.of}"
-        return f"are in no archive that is left: that of run {gone} is gone" if gone else NEVER_READ
+        if gone:
+            return f"are in no archive that is left: that of run {gone} is gone"
+        return NEVER_READ
 
     def _names(self) -> Iterator[tuple[str, str]]:
         """The run in question and all earlier ones with their states, newest first."""

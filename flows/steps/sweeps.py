@@ -166,7 +166,9 @@ def _unfit(run: Run, former: Former) -> str:
     columns = tuple(run.mapping[OWNER].native(Side.GHL))
     if (former.columns, former.digests) != (columns, run.stage.digest_kind):
         return "the earlier run read other fields"
-    return "" if former.archived.exists() else "what the earlier run read is not kept any more"
+    if former.archived.exists():
+        return ""
+    return "what the earlier run read is not kept any more"
 
 
 # once they are ------------------------------------------------------------------------------------

@@ -104,9 +104,9 @@ def _in_the_way(run: Run, operation: Operation) -> Outcome | None:
         if not operation.entity.children:
             return None
         why = children(run, operation.side, operation.key or "").staying(_gone(run, operation.side))
-        return (
-            Outcome(operation.op_id, Status.STALE, code="HAS_CHILDREN", detail=why) if why else None
-        )
+        if not why:
+            return None
+        return Outcome(operation.op_id, Status.STALE, code="HAS_CHILDREN", detail=why)
     except ConnectorError as error:
         return Outcome(
             operation.op_id, Status.SKIPPED, code=error.code, detail=f"not looked at: {error.what}"

@@ -167,7 +167,9 @@ def _parsed(body: bytes) -> dict[str, Any] | None:
         return None
     ids = [delivery.get(name) for name in ("webhookId", "locationId")]
     whole = all(isinstance(each, str) and each for each in ids)
-    return delivery if whole and "timestamp" in delivery else None
+    if whole and "timestamp" in delivery:
+        return delivery
+    return None
 
 
 def _instant(value: object) -> datetime | None:
@@ -178,7 +180,9 @@ def _instant(value: object) -> datetime | None:
         at = datetime.fromisoformat(str(value))
     except (ValueError, OverflowError, OSError):
         return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    if at.tzinfo:
+        return at
+    return at.replace(tzinfo=UTC)
 
 
 async def _whole(request: Request) -> bytes | None:

@@ -31,7 +31,9 @@ def table_of(form: TableForm) -> TableSettings:
 
 
 def _one_or_more(columns: list[str]) -> str | tuple[str, ...]:
-    return columns[0] if len(columns) == 1 else tuple(columns)
+    if len(columns) == 1:
+        return columns[0]
+    return tuple(columns)
 
 
 def _tags(form: TagsForm) -> TagSettings:

@@ -258,4 +258,6 @@ def _served(form: GhlForm, stack: ExitStack) -> str:
 
 
 def _token(form: GhlForm) -> str:
-    return form.token.get_secret_value() if form.token else SANDBOX_TOKEN
+    if form.token:
+        return form.token.get_secret_value()
+    return SANDBOX_TOKEN

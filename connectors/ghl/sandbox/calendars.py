@@ -97,7 +97,9 @@ def standing(state: State, location_id: str) -> list[Appointment]:
 
 def _digits(call: Call, name: str) -> int | None:
     raw = call.query.get(name, "")
-    return int(raw) if raw.isdigit() else None
+    if raw.isdigit():
+        return int(raw)
+    return None
 
 
 def _asked(call: Call, item: Appointment) -> bool:

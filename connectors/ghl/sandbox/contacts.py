@@ -183,4 +183,6 @@ def save(call: Call, contact: Contact, changes: dict[str, Any], *, moves: bool =
 def shown(call: Call, contact: Contact) -> Row:
     """A contact as GET shows it, with or without explicit nulls."""
     body = shapes.one(contact, call.version)
-    return body if call.state.settings.explicit_nulls else shapes.without_nulls(body)
+    if call.state.settings.explicit_nulls:
+        return body
+    return shapes.without_nulls(body)

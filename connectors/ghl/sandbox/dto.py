@@ -223,11 +223,15 @@ NOUNS: Mapping[Type, str] = {
 
 def _value(name: str, prop: Prop, value: Any, version: str) -> list[str]:
     if value is None:
-        return [] if prop.nullable else [f"{name} must be {NOUNS[prop.type]}"]
+        if prop.nullable:
+            return []
+        return [f"{name} must be {NOUNS[prop.type]}"]
     if prop.type in ("dnd", "inbound") and isinstance(value, dict):
         return _channels(name, prop.type, value, version)
     if _has_type(prop.type, value):
-        return [f"{name} should not be empty"] if prop.required and value == "" else []
+        if prop.required and value == "":
+            return [f"{name} should not be empty"]
+        return []
     return [_complaint(name, prop.type, value)]
 
 

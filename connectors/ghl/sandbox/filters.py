@@ -123,11 +123,15 @@ def _test(name: str, operator: str, value: Any, get: Getter) -> Test:
 
 
 def _signed(test: Test, *, holds: bool) -> Test:
-    return test if holds else lambda contact: not test(contact)
+    if holds:
+        return test
+    return lambda contact: not test(contact)
 
 
 def _folded(value: Any) -> Any:
-    return value.casefold() if isinstance(value, str) else value
+    if isinstance(value, str):
+        return value.casefold()
+    return value
 
 
 def _equals(value: Any, wanted: list[Any]) -> bool:

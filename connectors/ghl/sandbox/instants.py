@@ -49,7 +49,9 @@ def parse_instant(value: Any) -> int | None:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        return int(value) if value.isdigit() and len(value) > 8 else None
+        if value.isdigit() and len(value) > 8:
+            return int(value)
+        return None
     return _since(moment)
 
 

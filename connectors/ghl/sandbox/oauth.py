@@ -77,11 +77,9 @@ def _named(call: Call) -> dict[str, str]:
 
 
 def _spelled(call: Call, reply: Row) -> Row:
-    return (
-        {V3_KEYS.get(name, name): value for name, value in reply.items()}
-        if call.version == "v3"
-        else reply
-    )
+    if call.version == "v3":
+        return {V3_KEYS.get(name, name): value for name, value in reply.items()}
+    return reply
 
 
 def _client(state: State, wanted: Mapping[str, str]) -> Client:

@@ -201,7 +201,9 @@ def delete(call: Call) -> Answer:
 
 
 def _done(version: str) -> Row:
-    return {"succeded": True, "success": True} if version == "v3" else shapes.done(version)
+    if version == "v3":
+        return {"succeded": True, "success": True}
+    return shapes.done(version)
 
 
 def _save(call: Call, current: Opportunity, changes: Mapping[str, Any]) -> Opportunity:
@@ -320,7 +322,9 @@ def shape(state: State, one: Opportunity) -> Row:
             "tags": list(contact.tags),
         },
     }
-    return body if state.settings.explicit_nulls else shapes.without_nulls(body)
+    if state.settings.explicit_nulls:
+        return body
+    return shapes.without_nulls(body)
 
 
 def _search_item(state: State, one: Opportunity) -> Row:

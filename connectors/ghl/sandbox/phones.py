@@ -30,4 +30,6 @@ def seeded(raw: str, country: str) -> str:
 
     A parse costs 0.1 ms. What is wrong is kept.
     """
-    return raw if E164.match(raw) else e164(raw, country) or raw
+    if E164.match(raw):
+        return raw
+    return e164(raw, country) or raw

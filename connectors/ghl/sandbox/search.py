@@ -119,7 +119,9 @@ def _position(order: Order, cursor: list[Any], *, before: bool) -> int:
         raise Refusal(400, "Invalid searchAfter")
     after = order.after((int(cursor[0]), cursor[1]))
     at_cursor = after > 0 and order.entries[after - 1] == (int(cursor[0]), cursor[1])
-    return after - 1 if before and at_cursor else after
+    if before and at_cursor:
+        return after - 1
+    return after
 
 
 def _by_sorting(
@@ -152,13 +154,11 @@ def _keys(query: Query) -> list[tuple[str, bool]]:
 def _rank(value: Any) -> tuple[int, Any]:
     if value is None:
         return (0, 0)
-    return (
-        (1, value.casefold())
-        if isinstance(value, str)
-        else (0, value)
-        if isinstance(value, (int, float))
-        else (2, str(value))
-    )
+    if isinstance(value, str):
+        return (1, value.casefold())
+    if isinstance(value, (int, float)):
+        return (0, value)
+    return (2, str(value))
 
 
 def _sort(

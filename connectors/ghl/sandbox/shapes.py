@@ -16,7 +16,9 @@ V3_NAMES = dict(zip(V2_CHANNELS, V3_CHANNELS, strict=True))
 
 def done(version: str) -> Row:
     """The reply of a delete: `succeded` (sic) in v2, both spellings in v3."""
-    return {"succeeded": True, "succeded": True} if version == "v3" else {"succeded": True}
+    if version == "v3":
+        return {"succeeded": True, "succeded": True}
+    return {"succeded": True}
 
 
 def full_name(contact: Contact) -> str | None:
@@ -30,7 +32,9 @@ def label(contact: Contact) -> str:
 
 
 def _lower(text: str | None) -> str | None:
-    return text.lower() if text else None
+    if not text:
+        return None
+    return text.lower()
 
 
 def dnd_settings(contact: Contact, version: str) -> Row:
@@ -127,7 +131,9 @@ def created(contact: Contact, version: str, *, lower: bool) -> Row:
             for name, value in body.items()
             if name not in ("deleted", "bounceEmail", "unsubscribeEmail")
         }
-    return _lowered(body) if lower else body
+    if lower:
+        return _lowered(body)
+    return body
 
 
 def listed(contact: Contact, *, lower: bool) -> Row:
@@ -144,7 +150,9 @@ def listed(contact: Contact, *, lower: bool) -> Row:
     }
     for name in ("firstNameLowerCase", "lastNameLowerCase", "fullNameLowerCase"):
         del body[name]
-    return _lowered(body) if lower else body
+    if lower:
+        return _lowered(body)
+    return body
 
 
 def _lowered(body: Row) -> Row:

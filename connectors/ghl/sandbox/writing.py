@@ -94,7 +94,9 @@ class Writer:
         settings = self.state.settings
         if self.lenient or value not in (None, ""):
             return True
-        return settings.null_clears if value is None else settings.empty_clears
+        if value is None:
+            return settings.null_clears
+        return settings.empty_clears
 
     def text(self, value: str | None) -> str | None:
         """The body of a task or note as it is stored (docs/ghl.md#rich-text)."""
@@ -115,7 +117,9 @@ class Writer:
     def _email(self, value: str | None) -> str | None:
         if not value:
             return None
-        return value.lower() if self.state.settings.lower_case_email else value
+        if self.state.settings.lower_case_email:
+            return value.lower()
+        return value
 
     def _phone(self, value: str | None) -> str | None:
         if not value or not value.strip():
@@ -190,18 +194,18 @@ def _stored(field: CustomField, value: Any, at: int) -> Any:
     if value is None or value == "" or value == []:
         return None
     if field.data_type in LISTS:
-        return (
-            [str(one) for one in value]
-            if isinstance(value, list)
-            else value
-            if isinstance(value, dict)
-            else [str(value)]
-        )
+        if isinstance(value, list):
+            return [str(one) for one in value]
+        if isinstance(value, dict):
+            return value
+        return [str(value)]
     if field.data_type in NUMBERS:
         return _number(value, at)
     if field.data_type == "DATE":
         return _day(value, at)
-    return value if isinstance(value, (str, dict, list)) else str(value)
+    if isinstance(value, (str, dict, list)):
+        return value
+    return str(value)
 
 
 def _number(value: Any, at: int) -> float | int:
@@ -211,7 +215,9 @@ def _number(value: Any, at: int) -> float | int:
         raise invalid(f"customFields.{at}.field_value must be a number") from None
     if isinstance(value, bool) or not math.isfinite(number):
         raise invalid(f"customFields.{at}.field_value must be a number")
-    return int(number) if number.is_integer() else number
+    if number.is_integer():
+        return int(number)
+    return number
 
 
 def _day(value: Any, at: int) -> str:
