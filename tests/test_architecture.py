@@ -113,14 +113,14 @@ def test_functions_are_short() -> None:
 def test_the_code_gets_no_denser() -> None:
     """No figure of `./dev measure` is worse than it was: each number here may be made better, and never worse."""
     most = {
-        "expressions per code line": 4.46,
+        "expressions per code line": 4.41,
         "lines wider than 100": 0,
-        "conditional expressions per 100 code lines": 2.4,
+        "conditional expressions per 100 code lines": 1.7,
         "participles per 1,000 names": 1.3,
     }
     found = {figure.name: figure.value for figure in figures(product())}
     assert {name for name, limit in most.items() if found[name] > limit} == set()
-    assert found["comments per 100 code lines"] >= 1.35
+    assert found["comments per 100 code lines"] >= 1.37
 
 
 def test_no_empty_names() -> None:

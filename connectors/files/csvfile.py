@@ -73,10 +73,12 @@ class CsvSheet:
         self._encoding = encoding_of(content, settings.encoding, name)
         self._above, self._delimiter = self._begin(settings)
         header = next((row for row in self._rows() if any(row.cells) or row.why), None)
-        if header is None or header.why:
-            why = header.why if header else "there is none"
+        if header is None:
+            header = _Row(0, "", why="there is none")
+        if header.why:
             raise BrokenFileError(
-                f"{name}: the header cannot be read: {why}", "correct the first line, or header"
+                f"{name}: the header cannot be read: {header.why}",
+                "correct the first line, or header",
             )
         self._header = header
         self.columns = self._columns(header.cells)
@@ -97,15 +99,17 @@ class CsvSheet:
         """Every row; a bad one says why."""
         for row in self._rows():
             footer = 0 < self._footer <= row.line
-            if footer or row.line <= self._header.line or not (row.why or any(row.cells)):
+            blank = not row.why and not any(row.cells)
+            if footer or blank or row.line <= self._header.line:
                 yield Part(row.line, row.raw, is_footer=footer)
-            elif why := self._fault(row):
+                continue
+            why = self._fault(row)
+            if why:
                 yield Part(row.line, row.raw, why=why)
-            else:
-                values: dict[str, Json] = {
-                    name: cell or None for name, cell in zip(self.columns, row.cells, strict=True)
-                }
-                yield Part(row.line, row.raw, values)
+                continue
+            cells = [cell or None for cell in row.cells]
+            values: dict[str, Json] = dict(zip(self.columns, cells, strict=True))
+            yield Part(row.line, row.raw, values)
 
     def fit(self, column: str, value: Json, part: Part | None) -> Json:
         """The text of a value."""
@@ -128,16 +132,15 @@ class CsvSheet:
 
         What is kept is as it stood. The rest is in the style of its neighbours.
         """
-        texts = [
-            part.raw if part.state is State.KEPT else self._text(part)
-            for part in parts
-            if part.state is not State.GONE
-        ]
-        texts = [text for text in texts if text]
-        for at, text in enumerate(texts):
-            if not text.endswith(("\n", "\r")):
-                texts[at] = text + self._end(self._header.raw)
-        return self._encoding.mark + self._encoding.bytes_of("".join(texts))
+        lines = []
+        for part in parts:
+            if part.state is State.GONE:
+                continue
+            line = part.raw if part.state is State.KEPT else self._text(part)
+            if line and not line.endswith(("\n", "\r")):
+                line += self._end(self._header.raw)
+            lines.append(line or "")
+        return self._encoding.mark + self._encoding.bytes_of("".join(lines))
 
     # How it is done.
 
@@ -165,17 +168,17 @@ class CsvSheet:
             lines = islice(self._encoding.lines(self._content), above, None)
             reader = csv.reader(lines, delimiter=delimiter)
             try:
-                headers[delimiter] = [
-                    cell.strip() for cell in next((row for row in reader if any(row)), [])
-                ]
+                header = next((row for row in reader if any(row)), [])
             except csv.Error:
                 continue
+            headers[delimiter] = [cell.strip() for cell in header]
+        # The key is surer than the number of columns: a header may hold commas within a name.
+        keys = set(settings.keys)
         with_key = {
-            delimiter: names
-            for delimiter, names in headers.items()
-            if settings.keys and set(settings.keys) <= set(names)
-        } or headers
-        return max(with_key, key=lambda delimiter: len(with_key[delimiter]), default=",")
+            delimiter: names for delimiter, names in headers.items() if keys and keys <= set(names)
+        }
+        fitting = with_key or headers
+        return max(fitting, key=lambda delimiter: len(fitting[delimiter]), default=",")
 
     def _footer_of(self, settings: FileSettings) -> int:
         """The line with which the footer begins, 0 where there is none."""
@@ -219,7 +222,9 @@ class CsvSheet:
     def _damage(self, raw: str) -> str:
         if is_damaged(raw):
             return f"it holds bytes that are not {self._encoding.name}"
-        return "it holds a zero byte" if "\x00" in raw else ""
+        if "\x00" in raw:
+            return "it holds a zero byte"
+        return ""
 
     def _columns(self, cells: Sequence[str]) -> tuple[str, ...]:
         names = [cell.strip() or f"column {at}" for at, cell in enumerate(cells, start=1)]
@@ -237,20 +242,19 @@ class CsvSheet:
         pattern = self._header.raw if part.raw is None else str(part.raw)
         end = self._end(pattern)
         stood = self._cells(pattern.removesuffix(end))
+        if len(stood) != len(self.columns):  # a name in the header may hold the delimiter
+            stood = [""] * len(self.columns)
+            kept = False
+        else:
+            kept = part.raw is not None
         values = part.values or {}
         cells = []
-        for at, name in enumerate(self.columns):
-            old = stood[at] if len(stood) == len(self.columns) else ""
-            untouched = (
-                part.raw is not None
-                and name not in part.touched
-                and len(stood) == len(self.columns)
-            )
-            cells.append(
-                old
-                if untouched
-                else self._cell(text_of(values.get(name)), quoted=old.startswith('"'))
-            )
+        for name, old in zip(self.columns, stood, strict=True):
+            if kept and name not in part.touched:
+                cells.append(old)
+            else:
+                text = text_of(values.get(name))
+                cells.append(self._cell(text, quoted=old.startswith('"')))
         return self._delimiter.join(cells) + end
 
     def _cells(self, body: str) -> list[str]:
@@ -282,7 +286,9 @@ class CsvSheet:
 
 
 def _said(error: str, first: int, last: int) -> str:
-    span = f" (up to line {last})" if last > first else ""
+    span = ""
+    if last > first:
+        span = f" (up to line {last})"
     if "unexpected end" in error:
         return f"a quote is opened and never closed{span}"
     if "expected after" in error:

@@ -11,7 +11,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any
 
 import openpyxl
@@ -38,6 +38,10 @@ Up to the first a workbook is read however well it was packed. From the second o
 _MOST_PACKED = 60
 """How many times its own size a workbook may unpack to; those that Excel writes come to 5 to 20."""
 _OLE = b"\xd0\xcf\x11\xe0"
+_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!")
+"""What Excel shows where a formula fails."""
+_DAMAGE = (ValueError, KeyError, SyntaxError, zipfile.BadZipFile, EOFError, OverflowError)
+"""What openpyxl raises in the middle of a sheet that is damaged; SyntaxError is its XML parser's."""
 
 
 class ExcelSheet:
@@ -56,17 +60,20 @@ class ExcelSheet:
             what = f"{name} is an old .xls file, or locked with a password"
             raise BrokenFileError(what, "save it as .xlsx without a password")
         for at, cells in self._rows():
-            if at >= (settings.header or 1) and any(value not in (None, "") for value, _ in cells):
+            names = [value for value, _ in cells]
+            if at >= (settings.header or 1) and not _is_blank(names):
                 self._header = at
-                self.columns = self._columns([value for value, _ in cells])
+                self.columns = self._columns(names)
                 break
         else:
             raise BrokenFileError(
                 f"{name} is empty", "the sheet needs a first row with the names of its columns"
             )
         self._footer = self._footer_of(settings)
-        # openpyxl moves cells, and not the formulas that name them.
-        self.fixed = "a footer stands below the rows of the workbook" if self._footer else ""
+        self.fixed = ""
+        if self._footer:
+            # openpyxl moves cells, and not the formulas that name them.
+            self.fixed = "a footer stands below the rows of the workbook"
 
     def parts(self) -> Iterator[Part]:
         """Every row below the header; a bad one says why."""
@@ -74,24 +81,26 @@ class ExcelSheet:
         for at, cells in self._rows():
             if self._footer and at >= self._footer:
                 return
-            if at <= self._header or all(
-                value in (None, "") and not formula for value, formula in cells
-            ):
+            shown = [value for value, _ in cells]
+            formulas = [formula for _, formula in cells]
+            if at <= self._header or (_is_blank(shown) and not any(formulas)):
                 continue
-            if any(value not in (None, "") for value, _ in cells[width:]):
+            if not _is_blank(shown[width:]):
                 yield Part(at, why=f"a value stands beyond the last of the {width} columns")
                 continue
-            padded = [*cells[:width], *[(None, False)] * (width - len(cells))]
-            why = next(
-                (why for value, formula in padded if (why := _problem(value, computed=formula))), ""
-            )
-            values: dict[str, Json] = {
-                name: _text(value) for name, (value, _) in zip(self.columns, padded, strict=True)
-            }
-            computed = frozenset(
-                name for name, (_, formula) in zip(self.columns, padded, strict=True) if formula
-            )
-            yield Part(at, computed, None if why else values, why)
+            missing = width - len(cells)
+            shown = [*shown[:width], *[None] * missing]
+            formulas = [*formulas[:width], *[False] * missing]
+            pairs = zip(self.columns, formulas, strict=True)
+            computed = frozenset(name for name, formula in pairs if formula)
+            problems = map(_problem, shown, formulas)
+            why = next(filter(None, problems), "")
+            if why:
+                yield Part(at, computed, why=why)
+                continue
+            texts = map(_text, shown)
+            values: dict[str, Json] = dict(zip(self.columns, texts, strict=True))
+            yield Part(at, computed, values)
 
     def fit(self, column: str, value: Json, part: Part | None) -> Json:
         """The text of a value."""
@@ -121,17 +130,17 @@ class ExcelSheet:
         """
         with self._open(values=False) as book:
             sheet = self._chosen(book)
-            last = max(
-                [self._header, *(part.line for part in parts if part.state is not State.NEW)]
-            )
+            lines = [part.line for part in parts if part.state is not State.NEW]
+            last = max([self._header, *lines])
             for part in parts:
                 if part.state is State.CHANGED:
                     self._write(sheet, part.line, part)
                 elif part.state is State.NEW:
                     last += 1
                     self._write(sheet, last, part)
-            for part in sorted((p for p in parts if p.state is State.GONE), key=lambda p: -p.line):
-                sheet.delete_rows(part.line)
+            gone = [part.line for part in parts if part.state is State.GONE]
+            for line in sorted(gone, reverse=True):  # from below: the rows after one move up
+                sheet.delete_rows(line)
             out = io.BytesIO()
             book.save(out)
         return out.getvalue()
@@ -142,9 +151,8 @@ class ExcelSheet:
     def _open(self, *, values: bool, reading: bool = False) -> Iterator[Any]:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # openpyxl warns of styles and extensions that it does not keep
+                # openpyxl warns of styles and extensions that it does not keep.
+                warnings.simplefilter("ignore")
                 within = zipfile.ZipFile(io.BytesIO(self._content)).infolist()
                 self._check_size(sum(entry.file_size for entry in within))
                 macros = any(entry.filename == "xl/vbaProject.bin" for entry in within)
@@ -170,9 +178,8 @@ class ExcelSheet:
 
         That is far more than what Excel packs, or more than a machine holds.
         """
-        if unpacked > _BIGGEST or (
-            unpacked > _USUAL and unpacked > _MOST_PACKED * len(self._content)
-        ):
+        strange = unpacked > _MOST_PACKED * len(self._content)
+        if unpacked > _BIGGEST or (unpacked > _USUAL and strange):
             what = f"{self._name} unpacks from {len(self._content):,} to {unpacked:,} bytes"
             raise BrokenFileError(
                 what, "take out what is not needed: empty cells with a format, other sheets"
@@ -199,21 +206,8 @@ class ExcelSheet:
                 )
                 for at, (values, sources) in enumerate(pairs, start=1):
                     formulas = [cell.data_type == "f" for cell in sources]
-                    yield (
-                        at,
-                        [
-                            (_shown(cell), formula)
-                            for cell, formula in zip(values, formulas, strict=False)
-                        ],
-                    )
-            except (
-                ValueError,
-                KeyError,
-                SyntaxError,
-                zipfile.BadZipFile,
-                EOFError,
-                OverflowError,
-            ) as error:
+                    yield at, list(zip(map(_shown, values), formulas, strict=False))
+            except _DAMAGE as error:
                 what = f"{self._name} is damaged ({type(error).__name__})"
                 raise BrokenFileError(what, "open it in Excel and save it again") from None
 
@@ -250,18 +244,14 @@ class ExcelSheet:
                 _set(cell, wanted)
 
 
-def _problem(value: Any, *, computed: bool) -> str:
+def _is_blank(values: Sequence[Any]) -> bool:
+    return all(value in (None, "") for value in values)
+
+
+def _problem(value: Any, computed: bool) -> str:  # noqa: FBT001 - mapped over cells
     if computed and value is None:
         return "a formula has no stored result; open the workbook in Excel and save it"
-    if isinstance(value, str) and value in (
-        "#N/A",
-        "#REF!",
-        "#VALUE!",
-        "#DIV/0!",
-        "#NAME?",
-        "#NUM!",
-        "#NULL!",
-    ):
+    if isinstance(value, str) and value in _ERRORS:
         return f"a cell shows the error {value}"
     return ""
 
@@ -306,15 +296,17 @@ def _set(cell: Any, wanted: Json) -> None:
 
     Else it is written as text, which Excel cannot reinterpret.
     """
-    text = None if wanted is None else text_of(wanted)
-    typed = _alike(cell, text) if text is not None else None
+    if wanted is None:
+        cell.value = None
+        return
+    text = text_of(wanted)
+    typed = _alike(cell, text)
     if typed is not None:
         cell.value = typed
         return
     cell.value = text
-    if text is not None:
-        cell.data_type = "s"
-        cell.number_format = "@"
+    cell.data_type = "s"
+    cell.number_format = "@"
 
 
 def _alike(cell: Any, text: str) -> Any:
@@ -331,10 +323,5 @@ def _alike(cell: Any, text: str) -> Any:
             return None
     except (ValueError, OverflowError):
         return None
-    if (
-        typed is not None
-        and _text(_filled(typed, cell)) == text
-        and not isinstance(value, timedelta)
-    ):
-        return typed
-    return None
+    says_the_same = typed is not None and _text(_filled(typed, cell)) == text
+    return typed if says_the_same else None

@@ -66,16 +66,13 @@ class JsonlSheet:
 
         Changed members are in their place, and new ones stand at the end.
         """
-        end = next((_end(part.raw) for part in parts if part.raw and _end(part.raw)), "\n")
-        texts = [
-            part.raw if part.state is State.KEPT else _text(part, end)
-            for part in parts
-            if part.state is not State.GONE
-        ]
-        whole = "".join(
-            text if text.endswith(("\n", "\r")) else text + end for text in texts[:-1]
-        ) + "".join(texts[-1:])
-        return self._encoding.mark + self._encoding.bytes_of(whole)
+        ends = [_end(part.raw) for part in parts if part.raw]
+        end = next(filter(None, ends), "\n")
+        lines = [_line(part, end) for part in parts if part.state is not State.GONE]
+        for at, line in enumerate(lines[:-1]):  # the last line may stand without its end
+            if not line.endswith(("\n", "\r")):
+                lines[at] = line + end
+        return self._encoding.mark + self._encoding.bytes_of("".join(lines))
 
 
 class _BadLineError(ValueError):
@@ -89,12 +86,12 @@ def _parsed(raw: str, encoding: str) -> dict[str, Json]:
         value = json.loads(
             raw, parse_float=str, parse_constant=_no_constant, object_pairs_hook=_members
         )
+    except _BadLineError:
+        raise
     except json.JSONDecodeError as error:
         raise _BadLineError(f"it is not JSON: {error.msg} at column {error.colno}") from None
-    except (RecursionError, ValueError) as error:
-        raise _BadLineError(
-            str(error) if isinstance(error, _BadLineError) else "it cannot be read as JSON"
-        ) from None
+    except (RecursionError, ValueError):
+        raise _BadLineError("it cannot be read as JSON") from None
     if not isinstance(value, dict):
         raise _BadLineError(f"expected a JSON object, found {type(value).__name__}")
     if _SURROGATE.search(raw) and is_damaged(json.dumps(value, ensure_ascii=False)):
@@ -115,15 +112,21 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _text(part: Part, end: str) -> str:
+def _line(part: Part, end: str) -> str:
     """A record's line: members that say the same as before keep their text, digits and all."""
+    if part.state is State.KEPT:
+        return str(part.raw)
     raws = {} if part.raw is None else _MEMBERS.decode(part.raw)
     members = []
     for name, value in (part.values or {}).items():
-        untouched = name in raws and name not in part.touched
-        text = bytes(raws[name]).decode() if untouched else json.dumps(value, ensure_ascii=False)
+        if name in raws and name not in part.touched:
+            text = bytes(raws[name]).decode()
+        else:
+            text = json.dumps(value, ensure_ascii=False)
         members.append(f"{json.dumps(name, ensure_ascii=False)}: {text}")
-    return "{" + ", ".join(members) + "}" + (_end(part.raw) if part.raw else end)
+    if part.raw:
+        end = _end(part.raw)
+    return "{" + ", ".join(members) + "}" + end
 
 
 def _end(raw: str) -> str:

@@ -46,12 +46,12 @@ def mapping_of(form: PairForm, problems: Problems) -> Mapping:
 
 
 def _setting(entity: Entity, form: PairForm, problems: Problems) -> Setting:
+    modified: str | None = "modified_at"
     where = getattr(form.app, entity.value, None)
-    modified = (
-        where.get("modified_at") if isinstance(where, dict) else getattr(where, "modified_at", None)
-    )
-    if isinstance(form.app, MemoryForm):
-        modified = "modified_at"
+    if isinstance(where, dict):  # a connector from outside
+        modified = where.get("modified_at")
+    elif not isinstance(form.app, MemoryForm):
+        modified = getattr(where, "modified_at", None)
     return Setting(entity, problems, form.region, form.timezone, modified)
 
 
@@ -82,10 +82,10 @@ def _check_tags(mapped: EntityMap, where: object, problems: Problems) -> None:
             f"[{mapped.entity}.fields] maps tags, but [app.{mapped.entity}] does "
             "not say where they are"
         )
-        table = 'Add tags = { column = "…", form = "json" }, or a join table.'
-        problems.add(
-            path[:-1], what, table if isinstance(where, TableForm) else 'Add tags = "…" there.'
-        )
+        remedy = 'Add tags = "…" there.'
+        if isinstance(where, TableForm):
+            remedy = 'Add tags = { column = "…", form = "json" }, or a join table.'
+        problems.add(path[:-1], what, remedy)
     if not isinstance(where, TableForm) or where.tags is None:
         return
     if (where.tags.column is None) == (where.tags.table is None):
@@ -109,21 +109,32 @@ def _check_own(mapped: EntityMap, where: object, problems: Problems) -> None:
 
     The key of a row in a file may be an email: a new row brings it.
     """
-    said = where.get if isinstance(where, dict) else partial(getattr, where)
-    roles: dict[str, str] = {}
-    for role in _ROLES[1:] if hasattr(where, _IN_FILES) else _ROLES:
-        columns = said(role, None)
-        roles |= dict.fromkeys([columns] if isinstance(columns, str) else columns or (), role)
+    roles = _roles(where)
     for field in mapped.fields:
+        if field.rule.flow.owner is Side.APP:
+            continue
         for native in field.app:
-            if native in roles and field.rule.flow.owner is not Side.APP:
-                role = roles[native]
-                what = (
-                    f'[{mapped.entity}.fields] {field.name}: "{native}" is the {role} of '
-                    f"[app.{mapped.entity}], which is not written"
-                )
-                remedy = f'Add flow = "{Flow.TO_GHL}", or take the line away.'
-                problems.add((mapped.entity.value, "fields", field.name), what, remedy)
+            if native not in roles:
+                continue
+            what = (
+                f'[{mapped.entity}.fields] {field.name}: "{native}" is the {roles[native]} of '
+                f"[app.{mapped.entity}], which is not written"
+            )
+            remedy = f'Add flow = "{Flow.TO_GHL}", or take the line away.'
+            problems.add((mapped.entity.value, "fields", field.name), what, remedy)
+
+
+def _roles(where: object) -> dict[str, str]:
+    """The columns that the app keeps for itself, each with what it is."""
+    said = where.get if isinstance(where, dict) else partial(getattr, where)
+    own = _ROLES[1:] if hasattr(where, _IN_FILES) else _ROLES
+    roles: dict[str, str] = {}
+    for role in own:
+        columns = said(role, None) or ()
+        if isinstance(columns, str):
+            columns = [columns]
+        roles |= dict.fromkeys(columns, role)
+    return roles
 
 
 def _check_keyless(mapped: EntityMap, where: object, problems: Problems) -> None:
@@ -215,15 +226,14 @@ def _check_twice(fields: Sequence[Field], setting: Setting) -> None:
                 for native in field.native(side):
                     writers[side, native].append(field.name)
     for (side, native), names in writers.items():
-        if len(names) > 1:
-            what = f'{" and ".join(names)} both write "{native}" in {side.label}'
-            remedy = (
-                "Keep one of them, or give one the flow "
-                f'"{Flow.TO_GHL if side is Side.APP else Flow.TO_APP}".'
-            )
-            setting.problems.add(
-                setting.path(names[-1]), f"[{setting.entity}.fields] {what}", remedy
-            )
+        if len(names) == 1:
+            continue
+        what = (
+            f'[{setting.entity}.fields] {" and ".join(names)} both write "{native}" in {side.label}'
+        )
+        away = Flow.TO_GHL if side is Side.APP else Flow.TO_APP
+        remedy = f'Keep one of them, or give one the flow "{away}".'
+        setting.problems.add(setting.path(names[-1]), what, remedy)
 
 
 def _check_letter_case(fields: Sequence[Field], setting: Setting) -> None:
@@ -285,10 +295,9 @@ def _check_creates(
     form: MapForm, fields: Sequence[Field], match: tuple[tuple[str, ...], ...], setting: Setting
 ) -> None:
     """What creating needs: a way to tell records apart, and what GHL asks of a new one."""
-    if setting.problems.touched(setting.path()) or setting.problems.touched(
-        (setting.entity.value, "match")
-    ):
-        return
+    touched = setting.problems.touched
+    if touched(setting.path()) or touched((setting.entity.value, "match")):
+        return  # what is wrong there may be why something seems to be missing
     mapped = {native for field in fields for native in field.ghl}
     missing = [native for native in GHL[setting.entity].required if native not in mapped]
     if not match and not form.match and not missing:
@@ -319,13 +328,12 @@ def _match(
 
 
 def _default_match(fields: Sequence[Field], entity: Entity) -> tuple[tuple[str, ...], ...]:
+    # A constant is the same of all: it tells no two apart.
     by_native = {
         native: field.name for field in fields for native in field.ghl if field.constant is None
     }
-    wanted = GHL[entity].match
-    return tuple(
-        tuple(by_native[n] for n in rule) for rule in wanted if all(n in by_native for n in rule)
-    )
+    mapped = [rule for rule in GHL[entity].match if by_native.keys() >= set(rule)]
+    return tuple(tuple(by_native[native] for native in rule) for rule in mapped)
 
 
 def _rule(rule: Sequence[str], at: int, names: dict[str, str], setting: Setting) -> tuple[str, ...]:
@@ -345,7 +353,8 @@ def _rule(rule: Sequence[str], at: int, names: dict[str, str], setting: Setting)
             setting.problems.add(
                 path, f"{where}: tags do not tell records apart", "Match by another field."
             )
-    return tuple(names.get(word, word) for word in rule if word in names or word in names.values())
+    known = [names.get(word, word) for word in rule]
+    return tuple(name for name in known if name in names.values())
 
 
 def _filters(
@@ -355,7 +364,7 @@ def _filters(
     for at, line in enumerate(form.exclude):
         path = (setting.entity.value, "exclude", at)
         name = names.get(line.field, line.field)
-        values = line.is_ if line.is_ is not None else line.not_
+        values = line.not_ if line.is_ is None else line.is_
         if setting.problems.touched(setting.path(line.field)):
             continue
         if name not in by_name:
@@ -386,7 +395,8 @@ def _filtered(line: FilterForm, value: str, codec: Codec, path: KeyPath, setting
     One that is not well-formed is noted, except what people write for "none".
     """
     cell = codec.decode([value], Side.APP)
-    if (fault := codec.fault(cell)) is not None and codec.name not in ("email", "phone"):
+    fault = codec.fault(cell)
+    if fault is not None and codec.name not in ("email", "phone"):
         what = f'[{setting.entity}] exclude: {line.field}: "{value}" is {fault}'
         setting.problems.add(
             path, what, f'Write a value that fits the codec "{codec.name}", or "" for blank.'

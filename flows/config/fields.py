@@ -56,6 +56,7 @@ def field_of(key: str, form: FieldForm, setting: Setting) -> Field:
         app, ghl = _computed(formula, app=form.app, ghl=ghl)
     native = ghl[0] if ghl and (formula is None or form.ghl) else ""
     codec = _codec(key, form, native, setting)
+    # Tags are sets of their own, with operations of their own: by any key they are called so.
     name = TAGS if native and _is_tags(ghl, setting.entity) else key
     rule = _rule(form, codec, setting.entity)
     rule = replace(rule, computed=formula is not None)
@@ -207,9 +208,7 @@ def checked_timezone(name: str, path: KeyPath, problems: Problems) -> str:
 
 def _rule(form: FieldForm, codec: Codec, entity: Entity) -> Rule:
     default = TAGS_RULE if codec.name in _SETS else Rule()
-    flow = form.flow or (Flow.TO_APP if entity.spec.read_only else default.flow)
-    if form.flow is None and (form.constant is not None or form.value is not None):
-        flow = Flow.TO_GHL if form.ghl else Flow.TO_APP
+    flow = form.flow or _usual_flow(form, default, entity)
     if codec.name == "consent":
         opt_in = form.opt_in == "travels"
         return Rule(flow, OnConflict.RESTRICT, form.drift or Drift.REVERT, opt_in=opt_in)
@@ -219,11 +218,26 @@ def _rule(form: FieldForm, codec: Codec, entity: Entity) -> Rule:
     )
 
 
+def _usual_flow(form: FieldForm, default: Rule, entity: Entity) -> Flow:
+    """Where a value goes unless the pair file says."""
+    if form.constant is not None or form.value is not None:
+        return _target(form)
+    if entity.spec.read_only:
+        return Flow.TO_APP
+    return default.flow
+
+
+def _target(form: FieldForm) -> Flow:
+    """Where a constant or a computed value goes: it is declared on the side it is written to."""
+    return Flow.TO_GHL if form.ghl else Flow.TO_APP
+
+
 def _cell(key: str, word: str, text: str | None, codec: Codec, setting: Setting) -> Cell:
     if text is None:
         return None
     cell = codec.decode([text], Side.APP)
-    if (fault := codec.fault(cell)) is not None:
+    fault = codec.fault(cell)
+    if fault is not None:
         what = f'[{setting.entity}.fields] {key}: the {word} "{text}" is {fault}'
         setting.problems.add(
             setting.path(key, word), what, f'Write a {word} that fits the codec "{codec.name}".'
@@ -237,10 +251,10 @@ def _cell(key: str, word: str, text: str | None, codec: Codec, setting: Setting)
 
 
 def _also(form: FieldForm, native: str, entity: Entity) -> Mapping[Side, tuple[str, ...]]:
+    app = tuple(form.also.app)
     ghl = tuple(form.also.ghl) or natives.further(entity, native)
-    return {
-        side: names for side, names in ((Side.APP, tuple(form.also.app)), (Side.GHL, ghl)) if names
-    }
+    by_side = {Side.APP: app, Side.GHL: ghl}
+    return {side: names for side, names in by_side.items() if names}
 
 
 _Objection = tuple[str, str, str]
@@ -271,13 +285,10 @@ def _side_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
                 "a constant needs exactly one side to be written to",
                 'Name either "ghl" or "app", not both.',
             )
-        elif form.flow is not None and form.flow is not (Flow.TO_GHL if form.ghl else Flow.TO_APP):
-            right = Flow.TO_GHL if form.ghl else Flow.TO_APP
-            yield (
-                "flow",
-                f'a constant for {"ghl" if form.ghl else "app"} cannot flow "{form.flow}"',
-                f'Write flow = "{right}".',
-            )
+        elif form.flow not in (None, _target(form)):
+            written = "ghl" if form.ghl else "app"
+            what = f'a constant for {written} cannot flow "{form.flow}"'
+            yield "flow", what, f'Write flow = "{_target(form)}".'
     elif form.value is not None:
         yield from _value_objections(form)
     elif form.create_only:
@@ -308,11 +319,8 @@ def _width_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
 
 
 def _read_only_objections(field: Field, entity: Entity) -> Iterator[_Objection]:
-    read_only = [
-        n
-        for n in field.ghl
-        if (info := natives.known(entity).get(n)) is not None and not info.writable
-    ]
+    known = natives.known(entity)
+    read_only = [name for name in field.ghl if name in known and not known[name].writable]
     if read_only and field.rule.flow is not Flow.TO_APP:
         yield (
             "ghl",
@@ -326,11 +334,10 @@ def _value_objections(form: FieldForm) -> Iterator[_Objection]:
     one_side = 'Name "ghl" to compute of the app\'s columns, or "app" to compute of GHL\'s fields.'
     if bool(form.app) == bool(form.ghl):
         yield "value", "a computed value needs exactly one side to be written to", one_side
-    target = Flow.TO_GHL if form.ghl else Flow.TO_APP
-    if form.flow not in (None, target):
+    if form.flow not in (None, _target(form)):
         written = "ghl" if form.ghl else "app"
         what = f'a value that is computed for {written} cannot flow "{form.flow}"'
-        yield "flow", what, f'Write flow = "{target}", or take it away.'
+        yield "flow", what, f'Write flow = "{_target(form)}", or take it away.'
     if form.constant is not None:
         yield "value", "a value is computed or constant, not both", 'Keep "value" or "constant".'
     if form.ghl == [TAGS]:
@@ -368,11 +375,14 @@ def _codec_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
 
 def _kind_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[_Objection]:
     """What GHL's own field cannot hold."""
-    known = natives.known(entity).get(field.ghl[0]) if len(field.ghl) == 1 else None
-    if known is None or field.rule.flow is Flow.TO_APP:
+    if len(field.ghl) != 1 or field.rule.flow is Flow.TO_APP:
         return
-    words = (form.choices or {}).values() if known.type == "bool" else ()
-    if strange := [word for word in words if raw_text(word) not in ("true", "false")]:
+    known = natives.known(entity).get(field.ghl[0])
+    if known is None:
+        return
+    words = (form.choices or {}).values()
+    strange = [word for word in words if raw_text(word) not in ("true", "false")]
+    if strange and known.type == "bool":
         yield (
             "choices",
             f'"{field.ghl[0]}" is true or false in GHL, never {strange[0]!r}',
@@ -460,10 +470,12 @@ def _coarse(field: Field, entity: Entity) -> Iterator[_Objection]:
     By that a run would write to who said no.
     """
     for native in field.ghl:
-        if channels := GHL[entity].coarse.get(native):
-            what = f'GHL\'s "{native}" is often false where a person said no to a channel'
-            line = f'{field.name} = {{ ghl = "{channels[0]}", true_says = "denied" }}'
-            yield "ghl", what, f"Map the channel, as {line}; there are {', '.join(channels)}."
+        channels = GHL[entity].coarse.get(native)
+        if not channels:
+            continue
+        what = f'GHL\'s "{native}" is often false where a person said no to a channel'
+        line = f'{field.name} = {{ ghl = "{channels[0]}", true_says = "denied" }}'
+        yield "ghl", what, f"Map the channel, as {line}; there are {', '.join(channels)}."
 
 
 def _words_objections(form: FieldForm, codec: Consent) -> Iterator[_Objection]:

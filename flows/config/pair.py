@@ -239,21 +239,21 @@ def _check_connector(document: Document, problems: Problems) -> None:
     The rest of [app] can then be checked.
     """
     app = document.get("app")
-    word = app.get("connector", "sql") if isinstance(app, dict) else "sql"
+    if not isinstance(app, dict):
+        return
+    word = app.get("connector", "sql")
     if not isinstance(word, str) or word in CONNECTORS:
         return
     from importlib.metadata import entry_points
 
     outside = [point.name for point in entry_points(group="ghl_reconcile.connectors")]
-    if isinstance(app, dict) and word not in outside:
-        known = [*CONNECTORS, *outside]
-        problems.add(
-            ("app", "connector"),
-            f'[app] connector is "{word}", which is not installed',
-            near(word, known),
-        )
-        guess = next((name for name in known if f'"{name}"' in near(word, known)), "memory")
-        app["connector"] = guess
+    if word in outside:
+        return
+    known = [*CONNECTORS, *outside]
+    remedy = near(word, known)
+    what = f'[app] connector is "{word}", which is not installed'
+    problems.add(("app", "connector"), what, remedy)
+    app["connector"] = next((name for name in known if f'"{name}"' in remedy), "memory")
 
 
 def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems) -> Pair:
@@ -266,7 +266,12 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
     form = with_lookups(form, problems)
     mapping = mapping_of(form, problems)
     check_url(form.store, ("store",), problems, remedy=BESIDE)
-    store = form.store if "://" in form.store else str(_whole(form.store, resolver, ("store",)))
+    store = form.store
+    if "://" not in store:
+        store = str(_whole(store, resolver, ("store",)))
+    metrics = None
+    if form.metrics is not None:
+        metrics = _whole(form.metrics, resolver, ("metrics",))
     return Pair(
         name=form.pair,
         path=path,
@@ -278,7 +283,7 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
         region=form.region,
         timezone=timezone,
         report_url=form.report_url,
-        metrics=_whole(form.metrics, resolver, ("metrics",)) if form.metrics is not None else None,
+        metrics=metrics,
         limits=form.limits.model_dump(),
         sweep=_days(form.sweep),
         verify=form.verify,
@@ -355,9 +360,8 @@ def _app(form: AppForm, resolver: Resolver) -> AppForm:
         check_url(getattr(form, "url", url).get_secret_value(), ("app", "url"), resolver.problems)
         return app.model_copy(update={"url": _database(url, resolver, ("app", "url"))})
     if isinstance(url, str) and url.startswith(DEMO):
-        return app.model_copy(
-            update={"url": f"{DEMO}{_whole(url.removeprefix(DEMO), resolver, ('app', 'url'))}"}
-        )
+        file = _whole(url.removeprefix(DEMO), resolver, ("app", "url"))
+        return app.model_copy(update={"url": f"{DEMO}{file}"})
     return app
 
 
@@ -407,11 +411,8 @@ def _ghl(form: GhlForm, resolver: Resolver) -> GhlForm:
         if ghl.token is not None and _REAL.match(ghl.token.get_secret_value()):
             what = "[ghl] token looks like one of GHL's, and a sandbox keeps its tokens in its file"
             resolver.problems.add(("ghl", "token"), what, "Leave it out: a sandbox needs none.")
-        return ghl.model_copy(
-            update={
-                "url": f"{SANDBOX}{_whole(ghl.url.removeprefix(SANDBOX), resolver, ('ghl', 'url'))}"
-            }
-        )
+        file = _whole(ghl.url.removeprefix(SANDBOX), resolver, ("ghl", "url"))
+        return ghl.model_copy(update={"url": f"{SANDBOX}{file}"})
     if ghl.url and not is_reference(ghl.url):
         _check_host(ghl.url, resolver.problems)
     check_table(form, ghl, ("ghl",), resolver.problems, in_file=resolver.in_file)
@@ -430,11 +431,13 @@ def _check_host(url: str, problems: Problems) -> None:
 
 
 def _check_credentials(form: GhlForm, resolver: Resolver) -> None:
-    if (form.token is None) == (form.oauth is None):
-        both = form.token is not None
-        state = "both a token and oauth" if both else "neither a token nor oauth"
-        remedy = f'{"Keep" if both else "Add"} one; token = "env:GHL_TOKEN" is the simple way.'
-        resolver.problems.add(("ghl",), f"[ghl] has {state}", remedy)
+    simple = 'token = "env:GHL_TOKEN" is the simple way.'
+    if form.token is None and form.oauth is None:
+        what = "[ghl] has neither a token nor oauth"
+        resolver.problems.add(("ghl",), what, f"Add one; {simple}")
+    elif form.token is not None and form.oauth is not None:
+        what = "[ghl] has both a token and oauth"
+        resolver.problems.add(("ghl",), what, f"Keep one; {simple}")
 
 
 def _plain(form: BaseModel, without: set[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors.ghl import children, contacts, tags
 from connectors.ghl.api import Api
@@ -17,6 +17,8 @@ from reconcile.errors import ConnectorError, Duplicate
 from reconcile.model import Entity, Side
 from reconcile.ports import Json
 from reconcile.values.codecs import RichText
+
+Result = TypeVar("Result")
 
 _LAG_SECONDS = 120.0
 _LOOK_EVERY = 2.0
@@ -91,11 +93,9 @@ class Trial:
 
 def trials(*, thorough: bool) -> tuple[Trial, ...]:
     """All questions, the quickest to go stale first; the costly one only where asked for."""
-    costly = (
-        (Trial("Does reading a contact's notes stop at 100?", _many_notes, "notes"),)
-        if thorough
-        else ()
-    )
+    costly: tuple[Trial, ...] = ()
+    if thorough:
+        costly = (Trial("Does reading a contact's notes stop at 100?", _many_notes, "notes"),)
     return (
         Trial("How long does the search index trail a write?", _lag, "lag"),
         Trial("Does GHL change the case of an email?", _email_case, "phones-and-emails"),
@@ -143,31 +143,32 @@ def _lag(subject: Subject) -> tuple[str, str]:
 
 
 def _email_case(subject: Subject) -> tuple[str, str]:
-    stored = subject.now().get("email")
-    return (
-        "no, it is stored as sent"
-        if stored == subject.trail.email
-        else "yes, it is stored in lower case"
-    ), ""
+    if subject.now().get("email") == subject.trail.email:
+        return "no, it is stored as sent", ""
+    return "yes, it is stored in lower case", ""
 
 
-def _moved(subject: Subject, act: Callable[[], Any]) -> tuple[str, Any]:
+def _moved(subject: Subject, act: Callable[[], Result]) -> tuple[bool, Result]:
+    """Whether what is done to a contact moves its dateUpdated, and what came of it."""
     before = subject.now().get("dateUpdated")
-    subject.time.sleep(1.1)
-    done = act()
+    subject.time.sleep(1.1)  # a date that GHL cuts to the second would look unmoved
+    result = act()
     after = subject.now().get("dateUpdated")
-    return ("it moves dateUpdated" if before != after else "it does not move dateUpdated"), done
+    return before != after, result
+
+
+_MOVES = {True: "it moves dateUpdated", False: "it does not move dateUpdated"}
 
 
 def _tag(subject: Subject) -> tuple[str, str]:
-    said, _ = _moved(
-        subject,
-        lambda: tags.change(subject.api, subject.contact, [f" {subject.trail.tag} "], change="add"),
+    spaced = f" {subject.trail.tag} "
+    moved, _ = _moved(
+        subject, lambda: tags.change(subject.api, subject.contact, [spaced], change="add")
     )
     stored = [str(tag) for tag in subject.now().get("tags") or []]
-    answer = "no" if "not" in said else "yes"
+    answer = "yes" if moved else "no"
     form = _form(stored, subject.trail.tag)
-    return f"{said}; it is stored {form}", f'tags_move_date = "{answer}"'
+    return f"{_MOVES[moved]}; it is stored {form}", f'tags_move_date = "{answer}"'
 
 
 def _form(stored: Iterable[str], sent: str) -> str:
@@ -181,31 +182,29 @@ def _form(stored: Iterable[str], sent: str) -> str:
 
 def _task(subject: Subject) -> tuple[str, str]:
     fields: dict[str, Json] = {"title": "Probe", "body": _BODY, "dueDate": _DUE}
-    said, created = _moved(
+    moved, created = _moved(
         subject, lambda: children.create(subject.api, Entity.TASK, subject.contact, fields)
     )
     stored = children.get(subject.api, Entity.TASK, subject.contact, str(created["id"])) or {}
-    return (
-        f"{said}; {_body(stored)}; the due date comes back as {_shape(stored.get('dueDate'))}",
-        "",
-    )
+    due = _shape(stored.get("dueDate"))
+    return f"{_MOVES[moved]}; {_body(stored)}; the due date comes back as {due}", ""
 
 
 def _note(subject: Subject) -> tuple[str, str]:
-    said, created = _moved(
+    moved, created = _moved(
         subject, lambda: children.create(subject.api, Entity.NOTE, subject.contact, {"body": _BODY})
     )
     stored = children.get(subject.api, Entity.NOTE, subject.contact, str(created["id"])) or {}
-    return f"{said}; {_body(stored)}", ""
+    return f"{_MOVES[moved]}; {_body(stored)}", ""
 
 
 def _many_notes(subject: Subject) -> tuple[str, str]:
     for number in range(101):
         children.create(subject.api, Entity.NOTE, subject.contact, {"body": f"Probe {number}"})
     count = len(children.of_contact(subject.api, Entity.NOTE, subject.contact))
-    return (
-        "no, all came" if count > 100 else f"yes, {count} came of more than 100: do not map notes"
-    ), ""
+    if count > 100:
+        return "no, all came", ""
+    return f"yes, {count} came of more than 100: do not map notes", ""
 
 
 def _body(stored: Mapping[str, Any]) -> str:
@@ -243,8 +242,9 @@ def _deleted_tasks(subject: Subject) -> tuple[str, str]:
     )
     children.delete(subject.api, Entity.TASK, subject.contact, str(created["id"]))
     rows = children.search(subject.api, Entity.TASK, limit=100, skip=0, contacts=(subject.contact,))
-    shown = any(row.head.key == created["id"] for row in rows)
-    return ("yes, marked as deleted or late to go" if shown else "no"), ""
+    if any(row.head.key == created["id"] for row in rows):
+        return "yes, marked as deleted or late to go", ""
+    return "no", ""
 
 
 def _clearing(subject: Subject) -> tuple[str, str]:
@@ -261,9 +261,12 @@ def _clearing_words(names: Iterable[str], by_null: set[str], by_empty: set[str])
         "nothing clears": sorted(set(names) - by_null - by_empty),
     }
     said = "; ".join(f"{way} {', '.join(which)}" for way, which in ways.items() if which)
-    return said, 'clear_with = "empty"' if len(by_empty) > len(
-        by_null
-    ) else 'clear_with = "null"' if by_null else ""
+    setting = ""
+    if by_null:
+        setting = 'clear_with = "null"'
+    if len(by_empty) > len(by_null):
+        setting = 'clear_with = "empty"'
+    return said, setting
 
 
 def _cleared(
@@ -321,7 +324,12 @@ def _order(subject: Subject) -> tuple[str, str]:
     page = subject.api.call("contact.search", body=body).json().get("contacts") or []
     for name in ("dateAdded", "dateUpdated"):
         moments = [str(one.get(name)) for one in page]
-        if len(set(moments)) > 2 and moments in (sorted(moments), sorted(moments, reverse=True)):
-            way = "oldest" if moments == sorted(moments) else "newest"
-            return f"by {name}, {way} first (the job always asks for dateAdded, oldest first)", ""
+        if len(set(moments)) <= 2:  # two moments are in some order by chance
+            continue
+        oldest_first = sorted(moments)
+        asks = "(the job always asks for dateAdded, oldest first)"
+        if moments == oldest_first:
+            return f"by {name}, oldest first {asks}", ""
+        if moments == oldest_first[::-1]:
+            return f"by {name}, newest first {asks}", ""
     return "by neither dateAdded nor dateUpdated, or too few contacts to tell", ""

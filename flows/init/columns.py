@@ -97,21 +97,32 @@ def guess(column: Column, concept: Concept, synonyms: str, context: Sequence[str
         return Guess(column, concept, 0.0, "")
     by_name = likeness(column.title, synonyms, context=context)
     seen = evidence(column, concept)
-    if by_name and seen.share is not None:
-        confidence = by_name * (0.7 + 0.3 * seen.share) if seen.share >= 0.5 else by_name * 0.5
-    elif by_name:
-        confidence = by_name * 0.95
-    elif column.type == "text" and (seen.share or 0) >= 0.8 and _shows(column, concept):
-        confidence = _BY_VALUE.get(concept, 0.0) * (seen.share or 0.0)
-    else:
-        confidence = 0.0
-    reasons = [f'the name "{column.name}"'] if by_name else []
-    return Guess(
-        column,
-        concept,
-        round(confidence, 2),
-        " and ".join([*reasons, *([seen.words] if seen.words else [])]),
-    )
+    reasons = []
+    if by_name:
+        reasons.append(f'the name "{column.name}"')
+    if seen.words:
+        reasons.append(seen.words)
+    confidence = _confidence(column, concept, by_name, seen.share)
+    return Guess(column, concept, round(confidence, 2), " and ".join(reasons))
+
+
+def _confidence(column: Column, concept: Concept, by_name: float, share: float | None) -> float:
+    """How sure a column is a concept.
+
+    `by_name` is how like their names are, `share` how many of its values look like it, None where
+    there are no values to look at; both from 0 to 1.
+    """
+    if by_name and share is None:
+        return by_name * 0.95
+    if share is None:
+        return 0.0
+    if by_name and share < 0.5:
+        return by_name * 0.5
+    if by_name:
+        return by_name * (0.7 + 0.3 * share)
+    if column.type == "text" and share >= 0.8 and _shows(column, concept):
+        return _BY_VALUE.get(concept, 0.0) * share
+    return 0.0
 
 
 def _shows(column: Column, concept: Concept) -> bool:
@@ -207,8 +218,11 @@ def is_key_like(column: Column) -> bool:
 
 def free_columns(table: Table) -> list[Column]:
     """The columns that are neither keys nor references nor have a role of their own."""
-    roles = {column.name for name in ROLE if (column := role(table, name)) is not None}
-    taken = {*table.references, *roles, *(() if table.natural else table.key)}
+    roles = [role(table, name) for name in ROLE]
+    taken = {column.name for column in roles if column is not None}
+    taken |= set(table.references)
+    if not table.natural:
+        taken |= set(table.key)
     return [column for column in table.columns if column.name not in taken]
 
 
@@ -250,19 +264,19 @@ def lines(
             continue
         if {column.name, whole.get(column.name)} & extra or column.name == parent:
             continue
-        if (best := placed.get(column.name)) is not None:
+        best = placed.get(column.name)
+        if best is not None:
             line = line_of(best, entity, also=more.get(best.concept, ()))
-            yield (_one_way(line, apart) if best.concept == "phone" and apart else line)
-        elif (
-            GHL[entity].custom
-            and not column.strange
-            and not SECRET_WORDS.intersection(words(column.name))
-            and (custom := _custom(column, known, table, entity)) is not None
-        ):
+            if best.concept == "phone" and apart:
+                line = _one_way(line, apart)
+            yield line
+            continue
+        custom = _custom(column, known, table, entity)
+        if custom is not None:
             yield custom
-        else:
-            where = f"{table.name}.{column.list_of or column.name}"
-            yield Unplaced(where, _why(column, placed, entity), entity)
+            continue
+        where = f"{table.name}.{column.list_of or column.name}"
+        yield Unplaced(where, _why(column, placed, entity), entity)
 
 
 def _calling_code(table: Table) -> Column | None:
@@ -305,6 +319,8 @@ def line_of(best: Guess, entity: Entity, *, also: tuple[str, ...] = ()) -> Line 
     """
     column, concept = best.column, best.concept
     native = LIKENESS[entity].natives.get(concept, concept)
+    if column.list_of:  # of a column that holds several, the first is the value
+        also = (f"{column.list_of}[1:]", *also)
     line = Line(
         entity,
         column.name,
@@ -312,9 +328,10 @@ def line_of(best: Guess, entity: Entity, *, also: tuple[str, ...] = ()) -> Line 
         best.confidence,
         best.because,
         column.distinct[:3],
-        also=(*([f"{column.list_of}[1:]"] if column.list_of else []), *also),
+        also=also,
     )
-    if concept == "postalCode" and (digits := lost_zeros(column)):
+    digits = lost_zeros(column) if concept == "postalCode" else None
+    if digits:
         because = f"{line.because}; zeros are missing in front"
         return replace(line, digits=digits, because=because)
     if entity.spec.person and concept == "country":
@@ -381,20 +398,17 @@ def _custom(
     column: Column, known: Mapping[str, FieldInfo], table: Table, entity: Entity
 ) -> Line | None:
     """The custom field whose key or label is closest to the column's name."""
-    custom = f"{entity}."
-    scored = [
-        (
-            max(
-                likeness(column.title, " ".join(words(said)), context=words(table.name))
-                for said in (key.removeprefix(custom), info.label)
-                if said
-            ),
-            key,
-        )
-        for key, info in known.items()
-        if key.startswith(custom) and info.writable and _takes(info, column)
-    ]
-    confidence, key = max(scored, default=(0.0, ""))
+    secret = SECRET_WORDS.intersection(words(column.name))
+    if not GHL[entity].custom or column.strange or secret:
+        return None
+    confidence, key = 0.0, ""
+    for name, info in known.items():
+        own_key = name.removeprefix(f"{entity}.")
+        if own_key == name or not info.writable or not _takes(info, column):
+            continue
+        for said in filter(None, (own_key, info.label)):
+            like = likeness(column.title, " ".join(words(said)), context=words(table.name))
+            confidence, key = max((confidence, key), (like, name))
     if confidence < SURE:
         return None
     because = f'the custom field "{known[key].label or key}"'

@@ -105,10 +105,13 @@ def init(
     text = pair_text(proposal, head)
     secrets = dict.fromkeys(("APP_TOKEN", "APP_USER"), "to be set")
     variables = {**secrets, **environ, APP_VARIABLE: _app_url(wish, environ)}
+    # Read as `run` reads it, before it is written: nobody gets a file that is refused.
     read(text, wish.out.absolute(), environ=variables)
     _write(wish.out, text)
     todo = _todo(proposal, head, environ)
-    return Written(wish.out, proposal, (*(api.todo if api else ()), *todo))
+    if api:
+        todo = (*api.todo, *todo)
+    return Written(wish.out, proposal, todo)
 
 
 def _refused(where: str, what: str, remedy: str) -> ConfigError:
@@ -161,11 +164,9 @@ def _described(wish: Wish, environ: Mapping[str, str]) -> Description:
             what,
             f"Make a private integration token in GHL, then: export {wish.token_env}=…",
         )
-    url = (
-        f"{SANDBOX}{Path(wish.ghl_url.removeprefix(SANDBOX)).absolute()}"
-        if sandbox
-        else wish.ghl_url
-    )
+    url = wish.ghl_url
+    if sandbox:
+        url = f"{SANDBOX}{Path(url.removeprefix(SANDBOX)).absolute()}"
     if url.startswith("http://") and not is_loopback(url):
         raise _refused("--ghl-url", "the token would go unencrypted", "Write https://…")
     form = GhlForm(url=url, location=wish.location, token=SecretStr(token) if token else None)
@@ -187,24 +188,25 @@ def _checked_keys(proposal: Proposal) -> Proposal:
             "--app", what, "Give it a primary key, or write the pair file by hand and name the key."
         )
     gone = {place.entity for place in keyless}
+    unplaced = list(proposal.unplaced)
+    for place in keyless:
+        why = f"the table {place.table} has no primary key"
+        unplaced.append(Unplaced(place.entity.value, why))
     return replace(
         proposal,
         places=tuple(place for place in proposal.places if place.entity not in gone),
         lines=tuple(line for line in proposal.lines if line.entity not in gone),
-        unplaced=(
-            *proposal.unplaced,
-            *(Unplaced(p.entity.value, f"the table {p.table} has no primary key") for p in keyless),
-        ),
+        unplaced=tuple(unplaced),
     )
 
 
 def _asked(proposal: Proposal, ask: Ask) -> Proposal:
     lines: list[Line] = []
     for line in proposal.lines:
-        if line.confidence >= _DOUBT:
-            lines.append(line)
-        else:
-            lines.append(replace(line, confidence=1.0 if ask(line) else 0.0))
+        if line.confidence < _DOUBT:
+            answer = ask(line)
+            line = replace(line, confidence=float(answer))
+        lines.append(line)
     places = (_without_denied(place, lines) for place in proposal.places)
     return replace(proposal, places=tuple(places), lines=tuple(lines))
 

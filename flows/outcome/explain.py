@@ -15,7 +15,7 @@ from reconcile.entities import RECORDS
 from reconcile.errors import StateError
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
-from reconcile.model import Entity, OpKind
+from reconcile.model import Entity, OpKind, Side
 from reconcile.values.mapping import TAGS
 
 if TYPE_CHECKING:
@@ -80,10 +80,12 @@ def _require(
 
     Neither the newest archive nor the record's story does. It is never raised without an archive.
     """
-    names = {name for cells in (link["last_shown"].values() if link else ()) for name in cells}
-    names |= {name for write in writes for name in write["changed"]} | {
-        _field_of(hold) or "" for hold in holds
-    }
+    names = {_field_of(hold) for hold in holds}
+    if link:
+        for cells in link["last_shown"].values():
+            names |= cells.keys()
+    for write in writes:
+        names |= write["changed"].keys()
     if mapped and field not in (*mapped, *names):
         raise _unknown("field", field, mapped)
 
@@ -131,13 +133,13 @@ def _writes(
         .where(run.c.pair == ledger.pair)
         .order_by(journal.c.begun_at, journal.c.op_id)
     )
-    words = [
-        json.dumps(word, ensure_ascii=False) for word in (key, *([link["link_id"]] if link else []))
-    ]
+    words = [json.dumps(key, ensure_ascii=False)]
+    if link:
+        words.append(json.dumps(link["link_id"], ensure_ascii=False))
+    # SQL finds what holds the word anywhere; whether it is the key is asked of the decoded JSON.
     cells = (journal.c.operation, journal.c.outcome)
-    query = query.where(
-        sa.or_(*(cell.contains(word, autoescape=True) for cell in cells for word in words))
-    )
+    holding = [cell.contains(word, autoescape=True) for cell in cells for word in words]
+    query = query.where(sa.or_(*holding))
     matches = []
     with ledger.engine.connect() as connection:
         for row in connection.execute(query):
@@ -151,6 +153,9 @@ def _writes(
 
 def _write(row: Any, operation: dict[str, Any], outcome: dict[str, Any]) -> dict[str, Any]:
     before, after = operation.get("before", {}), operation.get("after", {})
+    changed = {name: [before.get(name), cell] for name, cell in after.items()}
+    if operation["kind"] == OpKind.REMOVE_TAGS:  # its `after` holds the tags that it takes away
+        changed = {TAGS: [after[TAGS], None]}
     return {
         "run_id": row.run_id,
         "op_id": operation["op_id"],
@@ -160,9 +165,7 @@ def _write(row: Any, operation: dict[str, Any], outcome: dict[str, Any]) -> dict
         "at": row.ended_at,
         "kind": operation["kind"],
         "side": operation["side"],
-        "changed": {TAGS: [after[TAGS], None]}
-        if operation["kind"] == OpKind.REMOVE_TAGS
-        else {name: [before.get(name), cell] for name, cell in after.items()},
+        "changed": changed,
         "because": operation["because"],
         "status": row.status or "in doubt",
         "code": outcome.get("code", ""),
@@ -174,14 +177,14 @@ def _write(row: Any, operation: dict[str, Any], outcome: dict[str, Any]) -> dict
 def _asked(
     ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
-    subjects = {key, link["link_id"] if link else key}
+    subjects = {key}
+    if link:
+        subjects.add(link["link_id"])
     holds = []
     for row in ledger.holds(only_open=False):
         body = json.loads(row.body)
-        same = body["entity"] == entity and (
-            {body["subject"], body.get("app_key"), body.get("ghl_key")} & subjects
-        )
-        if same:
+        ends = {body["subject"], body.get("app_key"), body.get("ghl_key")}
+        if body["entity"] == entity and ends & subjects:
             decided = {"decision": row.decision, "decided_by": row.decided_by, "reason": row.reason}
             holds.append({**body, "first_seen": row.first_seen, "open": row.open, **decided})
     return holds
@@ -203,41 +206,43 @@ def _of_link(link: dict[str, Any] | None, field: str | None) -> list[str]:
 
 
 def _of_write(write: dict[str, Any]) -> str:
-    where = "the app" if write["side"] == "app" else "GHL"
-    changed = "; ".join(
-        _of_change(write["kind"], name, *cells) for name, cells in write["changed"].items()
-    )
-    ended = write["status"] + (f" {write['code']} {write['detail']}" if write["code"] else "")
-    trace = f", trace {write['trace_id']}" if write["trace_id"] else ""
+    where = Side(write["side"]).label
+    changes = [_of_change(write["kind"], name, *cells) for name, cells in write["changed"].items()]
+    ended = write["status"]
+    if write["code"]:
+        ended += f" {write['code']} {write['detail']}"
+    if write["trace_id"]:
+        ended += f", trace {write['trace_id']}"
     headline = (
-        f"{write['at']} run {write['run_id']}: {write['kind']} in {where} [{ended}{trace}] "
-        f"{changed} — {write['because']}"
+        f"{write['at']} run {write['run_id']}: {write['kind']} in {where} [{ended}] "
+        f"{'; '.join(changes)} — {write['because']}"
     )
-    situation = (f"    {_of_situation(each)}" for each in write.get("situation", ()))
+    situation = [f"    {_of_situation(each)}" for each in write.get("situation", ())]
     return "\n".join([headline, *situation])
 
 
 def _of_change(kind: str, name: str, before: str | None, after: str | None) -> str:
-    if kind in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS):
-        word, cell = ("added", after) if kind == OpKind.ADD_TAGS else ("removed", before)
-        return f"{name} {word}: {', '.join(json.loads(cell or '[]'))}"
+    match kind:
+        case OpKind.ADD_TAGS:
+            return f"{name} added: {', '.join(json.loads(after or '[]'))}"
+        case OpKind.REMOVE_TAGS:
+            return f"{name} removed: {', '.join(json.loads(before or '[]'))}"
     return f"{name}: {before!r} → {after!r}"
 
 
 def _of_situation(row: Mapping[str, Any]) -> str:
-    what = row["field"] + (f" ({row['item']})" if row["item"] else "")
+    what = row["field"]
+    if row["item"]:
+        what += f" ({row['item']})"
     values = f"app {row['base_app']!r} → {row['app']!r}, GHL {row['base_ghl']!r} → {row['ghl']!r}"
     return f"{what}: {row['kind'].replace('_', ' ')}; last shown → then: {values}; {row['because']}"
 
 
 def _of_hold(hold: dict[str, Any]) -> str:
     state = "open" if hold["open"] else "closed"
-    decided = (
-        f"; decided {hold['decision']} by {hold['decided_by']}: {hold['reason']}"
-        if hold["decision"]
-        else ""
+    line = (
+        f"{hold['first_seen']} hold {hold['hold_id']} ({hold['kind']}, {state}): {hold['because']}"
     )
-    return (
-        f"{hold['first_seen']} hold {hold['hold_id']} ({hold['kind']}, {state}): "
-        f"{hold['because']}{decided}"
-    )
+    if hold["decision"]:
+        line += f"; decided {hold['decision']} by {hold['decided_by']}: {hold['reason']}"
+    return line

@@ -54,16 +54,20 @@ def news(pair: str, raised: Sequence[Alert], last: Mapping[str, Any] | None) -> 
 
     The same trouble night after night is told once. `last` is that run's summary.
     """
-    known = set(last.get("alerts") or ()) if last else set()
+    known = set((last or {}).get("alerts") or ())
     fresh = [alert for alert in raised if alert.name not in known]
     if not fresh:
         return None
     if all(alert.name == RECOVERED for alert in fresh):
         return Notice(f"{pair}: all is well again", (fresh[0].what,), "success")
-    worst: Tone = "failure" if any(each.severity == "error" for each in fresh) else "warning"
-    said = fresh[0].what.partition(" (")[0].partition(";")[0]
-    more = f", and {len(fresh) - 1} more" if len(fresh) > 1 else ""
-    return Notice(f"{pair}: {said}{more}", tuple(alert.what for alert in fresh), worst)
+    worst: Tone = "warning"
+    if any(each.severity == "error" for each in fresh):
+        worst = "failure"
+    # A title is read on a phone: of the first alert, what stands before its figures.
+    title = fresh[0].what.partition(" (")[0].partition(";")[0]
+    if len(fresh) > 1:
+        title += f", and {len(fresh) - 1} more"
+    return Notice(f"{pair}: {title}", tuple(alert.what for alert in fresh), worst)
 
 
 def digest(pair: str, opened: Sequence[tuple[str, str, str]], at: str) -> Notice | None:
@@ -76,12 +80,12 @@ def digest(pair: str, opened: Sequence[tuple[str, str, str]], at: str) -> Notice
     counts = Counter((entity, kind) for kind, entity, _ in opened)
     oldest = min(datetime.fromisoformat(first) for _, _, first in opened)
     days = (datetime.fromisoformat(at) - oldest).days
-    few = len(opened) == 1
-    title = f"{pair}: {len(opened)} question{'' if few else 's'} wait{'s' if few else ''}"
+    waiting = "1 question waits" if len(opened) == 1 else f"{len(opened)} questions wait"
+    age = "1 day" if days == 1 else f"{days} days"
     lines = [f"{count} of {entity}: {kind}" for (entity, kind), count in counts.most_common()]
-    lines.append(f"The oldest is {days} day{'' if days == 1 else 's'} old.")
+    lines.append(f"The oldest is {age} old.")
     lines.append("Answer them with: ghl-reconcile review")
-    return Notice(title, tuple(lines), "info")
+    return Notice(f"{pair}: {waiting}", tuple(lines), "info")
 
 
 def send(urls: Sequence[str], notice: Notice, *, seconds: float = SECONDS) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from reconcile.errors import StateError
 from reconcile.ledger import runs
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Cell, Entity, Side, Status
-from reconcile.stage.archive import MANIFEST, Archived
+from reconcile.stage.archive import MANIFEST, Archived, Kept
 from reconcile.stage.quoting import literal
 from reconcile.values.jsonl import line
 from reconcile.values.mapping import TAGS
@@ -62,11 +62,12 @@ class Evidence:
 
         None where no archive is left.
         """
-        archives = (self.archive(row.run_id) for row in runs.runs(ledger))
-        known: Mapping[str, Any] = next(
-            (each.manifest["entities"] for each in archives if each), {}
-        )
-        return [str(field["name"]) for field in known.get(entity, {}).get("fields", ())]
+        for row in runs.runs(ledger):
+            archived = self.archive(row.run_id)
+            if archived is not None:
+                known = archived.manifest["entities"].get(entity, {})
+                return [str(field["name"]) for field in known.get("fields", ())]
+        return []
 
     def of(self, entity: str, write: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What was compared before a write: a row for each field, or tag, that it changed."""
@@ -105,7 +106,9 @@ def moment_of(text: str) -> str:
         ) from error
     if len(text) <= len("2026-01-31"):
         at = at.replace(hour=23, minute=59, second=59, microsecond=999000)
-    return moment(at if at.tzinfo else at.replace(tzinfo=UTC))
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return moment(at)
 
 
 def values_at(
@@ -157,25 +160,18 @@ def _side_at(
     cells: dict[str, Cell] | None = None
     for row in rows:
         archived = evidence.archive(row.run_id)
-        snapshot = archived.snapshot(entity, side) if archived else None
-        if archived is None or snapshot is None:
+        if archived is None:
             continue
-        record = next(
-            (
-                one
-                for key in keys
-                for one in archived.records(entity, side, column="key", equals=key)
-            ),
-            None,
-        )
+        snapshot = archived.snapshot(entity, side)
+        if snapshot is None:
+            continue
+        record = _archived_record(archived, entity, side, keys)
         if record is None and (snapshot.partial or not snapshot.complete):
-            continue
-        state |= {
-            "seen_in": row.run_id,
-            "seen_at": snapshot.taken_at,
-            "key": record.key if record else None,
-        }
-        cells = record.cells(mapping[entity], side) if record else None
+            continue  # it may have been there, and not read
+        state |= {"seen_in": row.run_id, "seen_at": snapshot.taken_at}
+        if record is not None:
+            state["key"] = record.key
+            cells = record.cells(mapping[entity], side)
         break
     for write in _since(writes, side, state["seen_at"]):
         state["key"] = write["key"] or state["key"]
@@ -186,49 +182,64 @@ def _side_at(
     return state
 
 
+def _archived_record(
+    archived: Archived, entity: Entity, side: Side, keys: Sequence[str]
+) -> Kept | None:
+    for key in keys:
+        for record in archived.records(entity, side, column="key", equals=key):
+            return record
+    return None
+
+
 def _since(
     writes: Sequence[Mapping[str, Any]], side: Side, seen_at: str | None
 ) -> Iterator[Mapping[str, Any]]:
     for write in writes:
-        if (
-            write["side"] == side.value
-            and write["status"] == Status.DONE
-            and write["at"] >= (seen_at or "")
-        ):
+        done = write["side"] == side.value and write["status"] == Status.DONE
+        if done and write["at"] >= (seen_at or ""):
             yield write
 
 
 def _written(cells: dict[str, Cell] | None, write: Mapping[str, Any]) -> dict[str, Cell] | None:
     if write["kind"] in ("delete", "archive"):
         return None
+    before = cells or {}
     after = {name: cell for name, (_, cell) in write["changed"].items()}
-    if write["kind"] in ("add_tags", "remove_tags"):
-        there, named = set(json.loads((cells or {}).get(TAGS) or "[]")), set(_items(write))
-        tags = sorted(there | named if write["kind"] == "add_tags" else there - named)
-        return {**(cells or {}), TAGS: line(tags) if tags else None}
     stored = write["stored"] or {}
-    if write["kind"] == "create":
-        return {**after, **stored}
-    return {**(cells or {}), **after, **{name: stored[name] for name in after if name in stored}}
+    match write["kind"]:
+        case "create":
+            return {**after, **stored}
+        case "add_tags":
+            tags = _tags(before) | set(_items(write))
+        case "remove_tags":
+            tags = _tags(before) - set(_items(write))
+        case _:
+            # Of what was sent, a side may store another form: that is what it showed then.
+            return {**before, **after, **{name: stored[name] for name in after if name in stored}}
+    return {**before, TAGS: line(sorted(tags)) if tags else None}
+
+
+def _tags(cells: Mapping[str, Cell]) -> set[str]:
+    return set(json.loads(cells.get(TAGS) or "[]"))
 
 
 def lines_at(states: Mapping[str, Any], at: str, field: str | None) -> list[str]:
     """The values at a moment in sentences."""
     lines = [f"At {at}:"]
     for side, each in states.items():
-        where = "the app" if side == "app" else "GHL"
+        where = Side(side).label
         if each["seen_in"] is None and "written_in" not in each:
             lines.append(f"  {where}: no archive of that time is left")
         elif each["values"] is None:
-            lines.append(
-                f"  {where}: it was not there (run {each['seen_in'] or each['written_in']})"
-            )
+            run_id = each["seen_in"] or each["written_in"]
+            lines.append(f"  {where}: it was not there (run {run_id})")
         else:
-            seen = f"read by run {each['seen_in']}" if each["seen_in"] else ""
-            wrote = f"written by run {each['written_in']}" if "written_in" in each else ""
-            lines.append(
-                f"  {where}, {each['key']} ({', then '.join(filter(None, (seen, wrote)))}):"
-            )
+            how = []
+            if each["seen_in"]:
+                how.append(f"read by run {each['seen_in']}")
+            if "written_in" in each:
+                how.append(f"written by run {each['written_in']}")
+            lines.append(f"  {where}, {each['key']} ({', then '.join(how)}):")
             shown = {name: cell for name, cell in each["values"].items() if field in (None, name)}
             lines += [f"    {name}: {cell!r}" for name, cell in shown.items()]
     return lines

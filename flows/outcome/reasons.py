@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from flows.outcome.sought import Ends, Sources, last_seen
+from flows.outcome.sought import Ends, Sources, seen_by_side
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Cell, OpKind, Side, Status
@@ -102,15 +102,12 @@ class _Known:
         """A difference that the ledger remembers, as long as both sides show what they did then."""
         app, ghl = self._cells(name)
         for row in self.differences:
-            stored, sent = (app, ghl) if row["side"] == Side.APP else (ghl, app)
-            whole = not row["item"] and (row["sent"], row["stored"]) != (sent, stored)
-            if row["field"] != name or whole:
+            if row["field"] != name:
                 continue
-            kind = "by_rule" if row["kind"] in ("accepted", "undone") else row["kind"]
-            what = remedy(row["code"]).remedy if row["code"] and kind != "by_rule" else ""
-            where = Side(row["side"]).label
-            says = f"{_MEANS[row['kind']].format(side=where)}: {row['because']}"
-            return Reason(kind, says, what, run_id=row["run_id"])
+            stored, sent = (app, ghl) if row["side"] == Side.APP else (ghl, app)
+            # Of a set, a difference is about one element, and says nothing of the whole value.
+            if row["item"] or (row["sent"], row["stored"]) == (sent, stored):
+                return _remembered(row)
         return None
 
     def _failed(self, name: str) -> Reason | None:
@@ -126,20 +123,18 @@ class _Known:
             return None
         run_id, row = self.listed[name]
         kind = str(row["class"])
-        meaning = VALUES_BY_NAME[kind].meaning
+        because = str(row["because"] or VALUES_BY_NAME[kind].meaning)
         what = "" if kind in AGREED else _REMEDIES.get(kind, "")
-        both = (row["app"], row["ghl"]) if row["field"] else None
-        because = str(row["because"] or meaning)
-        return Reason(kind, because, what, run_id=run_id, values=(both,) if both else ())
+        values: tuple[Both, ...] = ()
+        if row["field"]:  # else the row is about the whole record
+            values = ((row["app"], row["ghl"]),)
+        return Reason(kind, because, what, run_id=run_id, values=values)
 
     def _made(self, field: Field) -> Reason:
         """Of a value that is the same on both sides: the write that made it so."""
         app, ghl = self._cells(field.name)
-        done = [
-            write
-            for write in self.story["writes"]
-            if field.name in write["changed"] and write["status"] == Status.DONE
-        ]
+        writes = [write for write in self.story["writes"] if field.name in write["changed"]]
+        done = [write for write in writes if write["status"] == Status.DONE]
         if done and _stands(done[-1], field.name, app, ghl):
             return _written(done, field.name)
         if app != ghl:
@@ -150,6 +145,16 @@ class _Known:
         if app is None:
             return Reason("blank", "blank on both sides")
         return Reason("same", "the same on both sides, and never written by this job")
+
+
+def _remembered(row: Mapping[str, Any]) -> Reason:
+    """A difference of the ledger's register, with what to do unless it is as a rule wants."""
+    kind = row["kind"]
+    says = f"{_MEANS[kind].format(side=Side(row['side']).label)}: {row['because']}"
+    if kind in ("accepted", "undone"):
+        return Reason("by_rule", says, run_id=row["run_id"])
+    what = remedy(row["code"]).remedy if row["code"] else ""
+    return Reason(kind, says, what, run_id=row["run_id"])
 
 
 _MEANS = {
@@ -172,11 +177,16 @@ _REMEDIES = {
 
 def of_hold(hold: Mapping[str, Any]) -> Reason:
     """A question that is open; of one that was answered, the answer waits for the next run."""
-    fields = tuple(filter(None, [(hold.get("field") or "").partition(": ")[0]]))
+    # One about an element of a set names the element after the field.
+    field = (hold.get("field") or "").partition(": ")[0]
+    fields = (field,) if field else ()
     shown = hold.get("values") or {}
-    both = (_text(shown.get("app")), _text(shown.get("ghl")))
-    values = (both,) if {"app", "ghl"} <= set(shown) else ()
-    can = ANSWER.format(hold=hold["hold_id"]) if hold.get("options") else AT_SOURCE
+    values: tuple[Both, ...] = ()
+    if {"app", "ghl"} <= set(shown):
+        values = ((_text(shown["app"]), _text(shown["ghl"])),)
+    can = AT_SOURCE
+    if hold.get("options"):
+        can = ANSWER.format(hold=hold["hold_id"])
     reason = Reason(hold["kind"], hold["because"], can, fields, None, hold["hold_id"], values)
     if not hold["decision"]:
         return reason
@@ -193,10 +203,13 @@ def _text(value: object) -> Cell:
 def came_to_nothing(write: Mapping[str, Any]) -> Reason:
     """A write that a side refused, or that was not carried out."""
     known = remedy(write["code"])
-    where, status = Side(write["side"]).label, write["status"]
-    detail = f": {write['detail']}" if write["detail"] else ""
-    says = f"a write to {where} was {_ENDS.get(status, status)}, {known.meaning}{detail}"
-    return Reason(str(status).replace(" ", "_"), says, known.remedy, run_id=write["run_id"])
+    status = write["status"]
+    where = Side(write["side"]).label
+    says = f"a write to {where} was {_ENDS.get(status, status)}, {known.meaning}"
+    if write["detail"]:
+        says += f": {write['detail']}"
+    kind = str(status).replace(" ", "_")
+    return Reason(kind, says, known.remedy, run_id=write["run_id"])
 
 
 _ENDS = {
@@ -222,9 +235,10 @@ def _written(done: Sequence[Mapping[str, Any]], name: str) -> Reason:
     last = done[-1]
     verb = "made" if last["kind"] == OpKind.CREATE else "written"
     where = Side(last["side"]).label
+    day = str(last["at"])[:10]
     compared = [row["because"] for row in last.get("situation", ()) if row["field"] == name]
     because = "; ".join(dict.fromkeys(compared)) or last["because"]
-    says = f"{verb} in {where} on {str(last['at'])[:10]} by run {last['run_id']}: {because}"
+    says = f"{verb} in {where} on {day} by run {last['run_id']}: {because}"
     if len(done) > 1:
         says += f" (after {len(done) - 1:,} earlier)"
     return Reason("written", says, run_id=last["run_id"])
@@ -258,31 +272,35 @@ def _listed(
 
     It is that of the run that last saw the record; of what was written since, it says nothing.
     """
-    seen = [
-        last
-        for side in Side
-        if (key := ends.key(side)) and (last := last_seen(sources, mapped.entity, side, key))
-    ]
+    seen = seen_by_side(sources, mapped.entity, ends)
     if not seen:
         return {}
-    row = max((each.run for each in seen), key=lambda run: run.started_at)
+    row = max((last.run for last in seen.values()), key=lambda run: run.started_at)
     report = sources.report(row.run_id) or {}
     ended = str(report.get("ended_at") or row.ended_at or "")
-    since = {
-        name
-        for write in writes
-        if write["status"] == Status.DONE and str(write["at"] or "") > ended
-        for name in write["changed"]
-    }
+    since = _written_after(writes, ended)
     listed: dict[str, tuple[str, Mapping[str, Any]]] = {}
     for each in report.get("values", {}).get("listed", ()):
-        same = each["entity"] == mapped.entity and _is(each, ends)
-        if same and each["class"] not in ("equal", "carried"):
-            name = each["field"]
-            for field in [name] if name else [one.name for one in mapped.fields]:
-                if field not in since:
-                    listed.setdefault(field, (row.run_id, each))
+        if each["entity"] != mapped.entity or not _is(each, ends):
+            continue
+        if each["class"] in ("equal", "carried"):
+            continue
+        fields = [each["field"]]
+        if not each["field"]:  # the row is about the whole record
+            fields = [one.name for one in mapped.fields]
+        for field in fields:
+            if field not in since:
+                listed.setdefault(field, (row.run_id, each))
     return listed
+
+
+def _written_after(writes: Iterable[Mapping[str, Any]], moment: str) -> set[str]:
+    """The fields that writes changed since a moment."""
+    fields: set[str] = set()
+    for write in writes:
+        if write["status"] == Status.DONE and str(write["at"] or "") > moment:
+            fields |= write["changed"].keys()
+    return fields
 
 
 def _is(row: Mapping[str, Any], ends: Ends) -> bool:
@@ -310,8 +328,10 @@ def value_lines(reasons: Iterable[Reason]) -> Iterator[str]:
     """The reasons in a few lines: what keeps a value apart first, what is alike together."""
     groups = sorted(_together(reasons), key=lambda each: (each.well, _ORDER.get(each.kind, 0)))
     for reason in groups[:_LINES]:
-        remedy_of = f" → {reason.remedy}" if reason.remedy else ""
-        yield f"{_named(reason)}: {reason.says}{remedy_of}"
+        line = f"{_named(reason)}: {reason.says}"
+        if reason.remedy:
+            line += f" → {reason.remedy}"
+        yield line
     rest = [name for reason in groups[_LINES:] for name in reason.fields]
     if rest:
         yield f"And {', '.join(rest)}: ask for one of them, or for all with --full."

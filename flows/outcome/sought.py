@@ -90,10 +90,18 @@ def sources(pair: Pair, ledger: Ledger) -> Iterator[Sources]:
         return None
 
     with Evidence(folder, bring=partial(trusted, pair, ledger)) as evidence:
-        archives = (evidence.archive(row.run_id) for row in runs.runs(ledger))
-        then: Mapping[str, Any] = next((each.manifest for each in archives if each), {})
+        then = _newest_manifest(evidence, ledger)
+        # No side is asked: what the location told then is read as it was archived.
         located = pair.located(*(then.get(name) for name in TOLD))
         yield Sources(ledger, evidence, located, report, place, links_of(pair))
+
+
+def _newest_manifest(evidence: Evidence, ledger: Ledger) -> Mapping[str, Any]:
+    for row in runs.runs(ledger):
+        archived = evidence.archive(row.run_id)
+        if archived is not None:
+            return archived.manifest
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +200,17 @@ class Seen:
     def whole(self) -> bool:
         """Whether the side was read to its end."""
         return self.snapshot.complete and not self.snapshot.partial
+
+
+def seen_by_side(sources: Sources, entity: Entity, ends: Ends) -> dict[Side, Seen]:
+    """What was last seen of each end that a record has; a side is left out where nothing tells."""
+    seen = {}
+    for side in Side:
+        key = ends.key(side)
+        last = last_seen(sources, entity, side, key) if key else None
+        if last is not None:
+            seen[side] = last
+    return seen
 
 
 def last_seen(sources: Sources, entity: Entity, side: Side, key: str) -> Seen | None:

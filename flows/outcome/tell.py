@@ -142,7 +142,7 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     archive.load_outcomes(run.stage, run.journal)
     about = about_of(run, state, refusal=refusal)
     whole = write(run, about)
-    brief, alerted = _alerted(run, whole)
+    brief, alerted = _alerted(run, whole)  # before it is written: the report lists its alerts
     paths = report.write_document(whole, run.folder)
     ghl = run.described[Side.GHL]
     location = {name: getattr(ghl, name) for name in archive.TOLD}
@@ -154,6 +154,7 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     keep(run.pair, run.folder, stage=waits)
     code = max(exit_code(state, whole), alerts.exit_code(alerted.raised), 2 * run.course.fault)
     result = Told(code, state, whole, paths)
+    # "settled" is what settling marked it as, in the transaction that advanced the ledger.
     settled = None if state == "settled" else state
     # When the report says that it ended, so that `history` tells of the same time.
     ended_at = str(whole["ended_at"])
@@ -180,9 +181,14 @@ def tell_failure(run: Run, error: Exception) -> Told:
     """
     states: dict[type, RunState] = {Refused: "refused", Exhausted: "stopped", Stopped: "stopped"}
     state = states.get(type(error), "failed")
+    # A plan that was broken off is none: the report would show a part of it as the whole.
     run.stage.run("DROP TABLE IF EXISTS planned")
-    run.course.stopped = "" if state == "refused" else errors.reason(error)
-    about = about_of(run, state, refusal=str(error) if state == "refused" else "")
+    refusal = ""
+    run.course.stopped = errors.reason(error)
+    if state == "refused":
+        refusal = str(error)
+        run.course.stopped = ""
+    about = about_of(run, state, refusal=refusal)
     whole = document(run.stage, run.pair.mapping, about)
     brief, alerted = _alerted(run, whole)
     paths = report.write_document(whole, run.folder)
@@ -202,7 +208,9 @@ def _alerted(run: Run, whole: dict[str, Any]) -> tuple[dict[str, Any], Alerted]:
     all else: that a part is well says nothing of the whole. Nor does a plan or an audit say that a
     run which carries something is well again.
     """
-    brief = summary(whole) | ({"flow_run": run.course.flow_run} if run.course.flow_run else {})
+    brief = summary(whole)
+    if run.course.flow_run:
+        brief["flow_run"] = run.course.flow_run
     deltas = run.options.job == runs.DELTA
     earlier = [
         dict(row.summary)
@@ -245,20 +253,18 @@ def exit_code(state: str, whole: Mapping[str, Any]) -> int:
         return 3
     entities = whole["entities"].values()
     missing = unread(whole)
-    broken = whole["verdict"]["code"] == "unbalanced"
-    if (
-        broken
-        or any(entity["failed"] for entity in entities)
-        or any(not each["quarantined"] for each in missing)
-    ):
+    unbalanced = whole["verdict"]["code"] == "unbalanced"
+    failed = any(entity["failed"] for entity in entities)
+    not_whole = any(not each["quarantined"] for each in missing)
+    if unbalanced or failed or not_whole:
         return 2
-    due = {"pending"} if state in ("planned", "audit") else set()
-    return int(
-        state == "stopped"
-        or bool(missing or whole["nowhere"])
-        or bool(apart(whole).keys() - due)
-        or any(entity["holds"] or entity["left"] for entity in entities)
-    )
+    differing = set(apart(whole))
+    if state in ("planned", "audit"):
+        differing -= {"pending"}
+    asked = any(entity["holds"] or entity["left"] for entity in entities)
+    if state == "stopped" or missing or whole["nowhere"] or differing or asked:
+        return 1
+    return 0
 
 
 def summary(whole: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,7 +278,9 @@ def summary(whole: Mapping[str, Any]) -> dict[str, Any]:
     brief = {name: whole[name] for name in names if name in whole} | {"rows": rows}
     if "usage" in whole:
         brief["requests"] = requested(whole["usage"])
-    return brief | ({"undoes": whole["undo"]["of"]} if "undo" in whole else {})
+    if "undo" in whole:
+        brief["undoes"] = whole["undo"]["of"]
+    return brief
 
 
 def versions() -> dict[str, str]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from flows.outcome.explain import explanation
 from flows.outcome.reasons import AT_SOURCE, Reason, of_hold, of_values
-from flows.outcome.sought import Ends, Seen, Sources, find, last_seen
+from flows.outcome.sought import Ends, Seen, Sources, find, seen_by_side
 from reconcile.entities import OWNER
 from reconcile.errors import StateError
 from reconcile.ledger import runs, schema, tombstones
@@ -63,11 +63,7 @@ def why_not(sources: Sources, entity: Entity, name: str, field: str | None = Non
 
 
 def _finding(sources: Sources, mapped: EntityMap, ends: Ends, field: str | None) -> Finding:
-    seen = {
-        side: last
-        for side in Side
-        if (key := ends.key(side)) and (last := last_seen(sources, mapped.entity, side, key))
-    }
+    seen = seen_by_side(sources, mapped.entity, ends)
     if ends.link_id is None:
         reasons = list(_single(sources, mapped, ends, seen)) or [_UNEXPLAINED]
     else:
@@ -113,13 +109,14 @@ def _missing(sources: Sources, mapped: EntityMap, ends: Ends) -> Iterator[Reason
     with sources.ledger.engine.connect() as connection:
         absent = connection.execute(query).one()
     for side, times in zip((Side.APP, Side.GHL), absent, strict=True):
-        if times:
-            says = (
-                f"it was missing from {side.label} in {times:,} complete "
-                f"{'run' if times == 1 else 'runs'} in a row; from {mapped.absent_runs:,} on it "
-                "counts as deleted there"
-            )
-            yield Reason("quarantined", says, "bring it back there, or wait: each run looks again")
+        if not times:
+            continue
+        runs_ = "run" if times == 1 else "runs"
+        says = (
+            f"it was missing from {side.label} in {times:,} complete {runs_} in a row; from "
+            f"{mapped.absent_runs:,} on it counts as deleted there"
+        )
+        yield Reason("quarantined", says, "bring it back there, or wait: each run looks again")
 
 
 # a record without a counterpart -------------------------------------------------------------------
@@ -185,12 +182,21 @@ def _passed(mapped: EntityMap, side: Side, key: str, last: Seen) -> Iterator[Rea
     query += "WHERE entity = ? AND side = ? AND key = ?"
     values = [mapped.entity.value, side.value, key]
     for kind, because in last.archived.sql.execute(query, values).fetchall():
-        says, what = str(because), _LEFT_OUT.get(kind, "")
-        rule = _rule(mapped, side, last) if kind == "excluded" else None
-        if rule is not None:
-            says = f"{says}: {rule.field} is {'not ' if rule.negated else ''}one of {_words(rule)}"
-        if kind not in ("ambiguous", "duplicate", "erased"):  # a question says it
-            yield Reason(str(kind), says, what, run_id=last.run.run_id)
+        if kind in ("ambiguous", "duplicate", "erased"):  # a question says it
+            continue
+        says = str(because)
+        if kind == "excluded":
+            says += _by_rule(mapped, side, last)
+        yield Reason(str(kind), says, _LEFT_OUT.get(kind, ""), run_id=last.run.run_id)
+
+
+def _by_rule(mapped: EntityMap, side: Side, last: Seen) -> str:
+    """Which rule leaves it out, as the end of a sentence."""
+    rule = _rule(mapped, side, last)
+    if rule is None:
+        return ""
+    compares = "is not one of" if rule.negated else "is one of"
+    return f": {rule.field} {compares} {_words(rule)}"
 
 
 _LEFT_OUT = {
@@ -223,24 +229,28 @@ def _planned(sources: Sources, side: Side, key: str, last: Seen) -> Iterator[Rea
     archived, row = last.archived, last.run
     if not archived.has("planned"):
         return
-    outcome = archived.relation("outcome") if archived.has("outcome") else None
-    cells = "o.status, o.code, o.detail" if outcome else "NULL, '', ''"
-    query = f"SELECT p.because, {cells} FROM {archived.relation('planned')} AS p "
-    query += f"LEFT JOIN {outcome} AS o USING (op_id) " if outcome else ""
+    planned = f"{archived.relation('planned')} AS p"
+    cells = "NULL, '', ''"
+    if archived.has("outcome"):  # a run that only planned has none
+        planned += f" LEFT JOIN {archived.relation('outcome')} AS o USING (op_id)"
+        cells = "o.status, o.code, o.detail"
+    query = f"SELECT p.because, {cells} FROM {planned} "
     query += "WHERE p.kind = 'create' AND p.entity = ? AND p.side = ? AND p.source_key = ?"
     values = [last.snapshot.entity.value, side.other.value, key]
+    across = side.other.label
     for because, status, code, detail in archived.sql.execute(query, values).fetchall():
         if status == "done":
             continue
-        across = side.other.label
         if status is None:
             says, what = _not_carried_out(sources, row)
             says = f"to be made in {across} ({because}), but {says}"
             yield Reason("pending", says, what, run_id=row.run_id)
-        else:
-            known = remedy(str(code))
-            says = f"it was not made in {across}. {known.meaning} {detail or ''}".rstrip()
-            yield Reason(str(status), says, known.remedy, run_id=row.run_id)
+            continue
+        known = remedy(str(code))
+        says = f"it was not made in {across}. {known.meaning}"
+        if detail:
+            says += f" {detail}"
+        yield Reason(str(status), says, known.remedy, run_id=row.run_id)
 
 
 def _not_carried_out(sources: Sources, row: runs.RunRow) -> tuple[str, str]:
@@ -250,8 +260,10 @@ def _not_carried_out(sources: Sources, row: runs.RunRow) -> tuple[str, str]:
         return f"run {row.run_id} only planned", f"`apply {row.plan_digest}`, or run"
     if row.state == "refused":
         return f"run {row.run_id} was refused: {report.get('refusal') or 'see its report'}", _ALLOW
+    said = f"run {row.run_id} ended before its turn"
     stopped = report.get("stopped")
-    said = f"run {row.run_id} ended before its turn{f': {stopped}' if stopped else ''}"
+    if stopped:
+        said += f": {stopped}"
     return said, "run again: it goes on where that one ended"
 
 
@@ -279,11 +291,12 @@ def _nowhere(sources: Sources, mapped: EntityMap, name: str) -> Iterator[Reason]
 
 
 def _erased(sources: Sources, traits: Iterable[tuple[str, str, str]]) -> Iterator[Reason]:
-    known = tombstones.read(sources.ledger)
     named = list(traits)
-    if any(tombstones.digest(salt, each) == mark for _, salt, mark in known for each in named):
-        says = "somebody with that key or identity was erased with `erase`, and nothing is kept"
-        yield Reason("erased", says, "where a side has the person again, a run asks about it")
+    for _, salt, mark in tombstones.read(sources.ledger):
+        if any(tombstones.digest(salt, each) == mark for each in named):
+            says = "somebody with that key or identity was erased with `erase`, and nothing is kept"
+            yield Reason("erased", says, "where a side has the person again, a run asks about it")
+            return
 
 
 def _of_the_run(sources: Sources) -> Iterator[Reason]:
@@ -314,17 +327,27 @@ _STATES = {
 
 def lines(finding: Finding) -> list[str]:
     """A finding in sentences, each reason with what to do."""
-    said = [f"{finding.entity} {finding.ends.words}:"] if finding.ends.any else []
-    for reason in finding.reasons:
-        fields = f"{', '.join(reason.fields)}: " if reason.fields else ""
-        said.append(f"- {fields}{reason.says}{f' → {reason.remedy}' if reason.remedy else ''}")
+    said = []
+    if finding.ends.any:
+        said.append(f"{finding.entity} {finding.ends.words}:")
+    said += [f"- {_sentence(reason)}" for reason in finding.reasons]
     if not finding.reasons:
         said.append("- nothing keeps it: every mapped value is the same on both sides")
     by_run: dict[str, list[str]] = {}
     for side, run_id, at in finding.seen:
-        by_run.setdefault(run_id, []).append(f"{side.label} at {at[:16].replace('T', ' ')} UTC")
+        minute = at[:16].replace("T", " ")
+        by_run.setdefault(run_id, []).append(f"{side.label} at {minute} UTC")
     said += [f"  as run {run_id} read {' and '.join(sides)}" for run_id, sides in by_run.items()]
     return said
+
+
+def _sentence(reason: Reason) -> str:
+    sentence = reason.says
+    if reason.fields:
+        sentence = f"{', '.join(reason.fields)}: {sentence}"
+    if reason.remedy:
+        sentence += f" → {reason.remedy}"
+    return sentence
 
 
 def document(finding: Finding) -> dict[str, Any]:

@@ -87,14 +87,18 @@ def find_former(run: Run) -> None:
     if run.pair.sweep is None:
         return
     why = always_reads_all(run.pair) or _not_now(run)
-    if not why:
-        latest = _latest(run)
-        why = (
-            _unfit(run, latest) if latest else "no earlier run left a reading that can be built on"
-        )
-        run.course.former = None if why else latest
     if why:
         _log_all(why)
+        return
+    latest = _latest(run)
+    if latest is None:
+        _log_all("no earlier run left a reading that can be built on")
+        return
+    why = _unfit(run, latest)
+    if why:
+        _log_all(why)
+        return
+    run.course.former = latest
 
 
 def _log_all(why: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -81,7 +81,8 @@ class Gateway:
             request.at = self._state.clock()
             passage = self._admit(request)
         delay = self._state.settings.latency_seconds
-        if slow := passage.faults.get("slow"):
+        slow = passage.faults.get("slow")
+        if slow:
             delay += slow.seconds
         if delay > 0:
             await asyncio.sleep(delay)
@@ -100,10 +101,11 @@ class Gateway:
 
     def _admit(self, request: Request) -> Passage:
         passage = Passage(request)
+        template = request.path
         route = routes.find(request.method, request.path)
         if route is not None:
             passage.operation, passage.params = route
-        template = passage.operation.path if passage.operation else request.path
+            template = passage.operation.path
         passage.faults = self._sandbox.faults.striking(request.method, template, request.path)
         try:
             self._check(passage)
@@ -132,7 +134,8 @@ class Gateway:
             raise no_such_route(request.method, request.path)
         if passage.token is not None:
             _authorise(operation, passage.token, request.at)
-        if broken := faults.get("status"):
+        broken = faults.get("status")
+        if broken:
             passage.answer = down(broken.status, broken.message)
 
     def _token(self, request: Request) -> Token:
@@ -166,9 +169,8 @@ class Gateway:
         try:
             call = self._call(passage)
             taken = bend_request(faults, call.body)
-            if (refused := faults.get("refuse_filter")) and filters_on(
-                call.body.get("filters"), refused.field
-            ):
+            refused = faults.get("refuse_filter")
+            if refused and filters_on(call.body.get("filters"), refused.field):
                 raise invalid(f"Invalid Operator passed for field {refused.field}")
             answer = operation.handler(call)
             bend_answer(faults, answer.body, taken)
@@ -182,7 +184,7 @@ class Gateway:
     def _call(self, passage: Passage) -> Call:
         request, faults = passage.request, passage.faults
         pairs = parse_qsl(request.query, keep_blank_values=True)
-        lag = faults["extra_lag"].seconds if "extra_lag" in faults else 0.0
+        lagging = faults.get("extra_lag")
         return Call(
             state=self._state,
             version=passage.version,
@@ -191,7 +193,7 @@ class Gateway:
             query=dict(pairs),
             pairs=pairs,
             body=_body(request),
-            extra_lag=lag,
+            extra_lag=lagging.seconds if lagging else 0.0,
         )
 
     # -- after the handler
@@ -229,11 +231,9 @@ def _authorise(operation: Operation, token: Token, now: float) -> None:
     kind = "agency" if token.kind == "agency" else "location"
     if operation.access not in (kind, "both"):
         raise Refusal(401, "This authClass type is not allowed to access this scope.")
-    if (
-        operation.scope is not None
-        and token.scopes is not None
-        and operation.scope not in token.scopes
-    ):
+    if operation.scope is None or token.scopes is None:
+        return
+    if operation.scope not in token.scopes:
         raise Refusal(401, "The token is not authorized for this scope.")
 
 
@@ -252,18 +252,25 @@ def _body(request: Request) -> dict[str, Any]:
 
 
 def _record(passage: Passage) -> RequestRecord:
-    request, token = passage.request, passage.token
-    return RequestRecord(
+    request = passage.request
+    status = 0
+    if passage.answer is not None and not passage.reset:
+        status = passage.answer.status
+    record = RequestRecord(
         at=request.at,
         method=request.method,
         path=passage.operation.path if passage.operation else request.path,
-        status=0 if passage.reset or passage.answer is None else passage.answer.status,
-        kind=token.kind if token else None,
-        client=token.client if token else None,
-        location_id=token.location_id if token else None,
+        status=status,
+        kind=None,
+        client=None,
+        location_id=None,
         limited=passage.limited,
         faults=tuple(passage.faults),
     )
+    token = passage.token
+    if token is None:
+        return record
+    return replace(record, kind=token.kind, client=token.client, location_id=token.location_id)
 
 
 async def _read(scope: Scope, receive: Receive) -> Request:
@@ -297,6 +304,7 @@ def _reset(scope: Scope) -> None:
     transport = scope.get("state", {}).get("transport")
     if transport is None:
         raise ConnectionResetError("the sandbox resets this connection")
-    if (sock := transport.get_extra_info("socket")) is not None:
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()

@@ -6,6 +6,7 @@ The deprecated GET /contacts/, by business, and linking to a business in bulk.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,9 +30,9 @@ def list_contacts(call: Call) -> Answer:
     location = call.location(call.query.get("locationId"))
     limit = call.number("limit", 20, 100)
     after, after_id = call.query.get("startAfter"), call.query.get("startAfterId")
-    cursor: list[Any] | None = (
-        [int(after), after_id] if after and after.isdigit() and after_id else None
-    )
+    cursor: list[Any] | None = None
+    if after and after.isdigit() and after_id:
+        cursor = [int(after), after_id]
     total, contacts = _newest(call, location.id, limit, cursor)
     lower = call.state.settings.lower_case_names
     items = [shapes.listed(one, lower=lower) for one in contacts]
@@ -41,8 +42,8 @@ def list_contacts(call: Call) -> Answer:
 def _newest(
     call: Call, location_id: str, limit: int, cursor: list[Any] | None
 ) -> tuple[int, list[Contact]]:
-    part = (call.query.get("query") or "").strip().casefold()
-    test = (lambda one: any(part in text.casefold() for text in texts(one))) if part else None
+    part = _part(call)
+    test = partial(_holds, part) if part else None
     return run(
         call.state.index(location_id),
         Query(
@@ -59,22 +60,35 @@ def _newest(
     )
 
 
+def _part(call: Call) -> str:
+    """The text that is looked for."""
+    return (call.query.get("query") or "").strip().casefold()
+
+
+def _holds(part: str, one: Contact) -> bool:
+    return any(part in text.casefold() for text in texts(one))
+
+
 def _meta(call: Call, contacts: list[Contact], total: int, limit: int) -> Row:
-    last = contacts[-1] if len(contacts) == limit else None
-    query = {
-        name: value
-        for name, value in call.query.items()
-        if name not in ("startAfter", "startAfterId")
-    }
-    cursor = {"startAfter": last.added, "startAfterId": last.id} if last else {}
-    return {
+    meta: Row = {
         "total": total,
-        "nextPageUrl": f"/contacts/?{urlencode({**query, **cursor})}" if last else None,
-        "startAfterId": last.id if last else None,
-        "startAfter": last.added if last else None,
+        "nextPageUrl": None,
+        "startAfterId": None,
+        "startAfter": None,
         "currentPage": 1,
-        "nextPage": 2 if last else None,
+        "nextPage": None,
         "prevPage": None,
+    }
+    if len(contacts) < limit:
+        return meta
+    last = contacts[-1]
+    query = {**call.query, "startAfter": last.added, "startAfterId": last.id}
+    return {
+        **meta,
+        "nextPageUrl": f"/contacts/?{urlencode(query)}",
+        "startAfterId": last.id,
+        "startAfter": last.added,
+        "nextPage": 2,
     }
 
 
@@ -87,25 +101,25 @@ def list_by_business(call: Call) -> Answer:
     business = call.state.store.table(Business).get(call.path["businessId"])
     if business is None or business.deleted or business.location_id != location.id:
         raise Refusal(400, f"Business not found for id:{call.path['businessId']}")
-    part = (call.query.get("query") or "").strip().casefold()
+    part = _part(call)
     index = call.state.index(location.id)
-    view = index.view(
-        f"business {business.id} {part}".encode(), index.by_added, _linked_to(business.id, part)
-    )
+    name = f"business {business.id} {part}".encode()
+    view = index.view(name, index.by_added, _linked_to(business.id, part))
     start, limit = call.number("skip", 0, len(view.entries)), call.number("limit", 25, 100)
     after = [value for name, value in call.pairs if name in ("startAfter", "startAfter[]")]
     if call.version == "v3" and len(after) == 2 and after[0].isdigit():
         start = view.after((int(after[0]), after[1]))
     contacts = [index.rows[key] for _, key in view.entries[start : start + limit]]
-    items = [shapes.listed(one, lower=call.state.settings.lower_case_names) for one in contacts]
+    lower = call.state.settings.lower_case_names
+    items = [shapes.listed(one, lower=lower) for one in contacts]
     return Answer(200, {"contacts": items, "count": len(view.entries)})
 
 
 def _linked_to(business_id: str, part: str) -> Callable[[Contact], bool]:
-    return lambda one: (
-        one.business_id == business_id
-        and (not part or any(part in text.casefold() for text in texts(one)))
-    )
+    def linked(one: Contact) -> bool:
+        return one.business_id == business_id and (not part or _holds(part, one))
+
+    return linked
 
 
 def bulk_business(call: Call) -> Answer:

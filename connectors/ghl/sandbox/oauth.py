@@ -44,13 +44,10 @@ def token(call: Call) -> Answer:
     missing = [
         name for name in ("client_id", "client_secret", "grant_type") if not wanted.get(name)
     ]
+    if call.version == "v3":
+        missing = [V3_KEYS[name] for name in missing]
     if missing:
-        raise invalid(
-            *(
-                f"{V3_KEYS[name] if call.version == 'v3' else name} should not be empty"
-                for name in missing
-            )
-        )
+        raise invalid(*(f"{name} should not be empty" for name in missing))
     client = _client(call.state, wanted)
     match wanted["grant_type"]:
         case "authorization_code":
@@ -84,21 +81,15 @@ def _spelled(call: Call, reply: Row) -> Row:
 
 def _client(state: State, wanted: Mapping[str, str]) -> Client:
     client = state.store.table(Client).get(wanted["client_id"])
-    if client is None or not hmac.compare_digest(
-        client.secret.encode(), wanted["client_secret"].encode()
-    ):
+    secret = wanted["client_secret"].encode()
+    if client is None or not hmac.compare_digest(client.secret.encode(), secret):
         raise OAuthRefusal("invalid_client", "Invalid client: client is invalid", 401)
     return client
 
 
 def _exchange(state: State, client: Client, wanted: Mapping[str, str]) -> Row:
-    grant = state.store.table(Grant).get(wanted.get("code", ""))
-    if (
-        grant is None
-        or grant.kind != "code"
-        or grant.client != client.id
-        or grant.expires <= state.now()
-    ):
+    grant = _grant(state, client, "code", wanted.get("code", ""))
+    if grant is None:
         raise OAuthRefusal("invalid_grant", "Invalid grant: authorization code is invalid")
     if grant.used is not None:
         raise OAuthRefusal("invalid_grant", "Invalid grant: authorization code has been used")
@@ -110,10 +101,19 @@ def _exchange(state: State, client: Client, wanted: Mapping[str, str]) -> Row:
     return _issue(state, grant)
 
 
+def _grant(state: State, client: Client, kind: str, name: str) -> Grant | None:
+    """A client's grant that has not expired."""
+    grant = state.store.table(Grant).get(name)
+    if grant is None or grant.kind != kind or grant.client != client.id:
+        return None
+    if grant.expires <= state.now():
+        return None
+    return grant
+
+
 def _challenge(verifier: str) -> str:
-    return (
-        base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    )
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _refresh(state: State, client: Client, wanted: Mapping[str, str]) -> Row:
@@ -121,14 +121,9 @@ def _refresh(state: State, client: Client, wanted: Mapping[str, str]) -> Row:
 
     Used again within the grace it gives the same new pair.
     """
-    grant = state.store.table(Grant).get(wanted.get("refresh_token", ""))
+    grant = _grant(state, client, "refresh", wanted.get("refresh_token", ""))
     now = state.now()
-    if (
-        grant is None
-        or grant.kind != "refresh"
-        or grant.client != client.id
-        or grant.expires <= now
-    ):
+    if grant is None:
         raise OAuthRefusal("invalid_grant", "Invalid grant: refresh token is invalid")
     if grant.used is None:
         reply = _issue(state, grant)
@@ -201,14 +196,11 @@ def location_token(call: Call) -> Answer:
     missing = [name for name in ("companyId", "locationId") if not call.body.get(name)]
     if missing:
         raise invalid(*(f"{name} should not be empty" for name in missing))
-    token, location = call.token, call.state.store.table(Location).get(str(call.body["locationId"]))
-    if (
-        token is None
-        or location is None
-        or not location.installed
-        or location.company_id != token.company_id
-        or call.body["companyId"] != token.company_id
-    ):
+    token = call.token
+    location = call.state.store.table(Location).get(str(call.body["locationId"]))
+    if token is None or location is None or not location.installed:
+        raise Refusal(403, WRONG_LOCATION)
+    if not location.company_id == call.body["companyId"] == token.company_id:
         raise Refusal(403, WRONG_LOCATION)
     scopes = token.scopes or ()
     grant = Grant(
@@ -258,14 +250,16 @@ def installed(call: Call) -> Answer:
             },
         )
     size, start = call.number("pageSize", 20, 100), call.number("pageToken", 0, len(rows))
+    shown = rows[start : start + size]
     more = start + size < len(rows)
-    page = {
+    page: dict[str, Any] = {
         "hasNextPage": more,
         "hasPrevPage": start > 0,
-        "currentPageSize": len(rows[start : start + size]),
+        "currentPageSize": len(shown),
     }
-    after: dict[str, Any] = {"nextPageToken": str(start + size)} if more else {}
-    return Answer(200, {"items": rows[start : start + size], "pagination": {**page, **after}})
+    if more:
+        page["nextPageToken"] = str(start + size)
+    return Answer(200, {"items": shown, "pagination": page})
 
 
 def choose_location(state: State, query: Mapping[str, str]) -> str:
@@ -284,7 +278,8 @@ def choose_location(state: State, query: Mapping[str, str]) -> str:
     if not redirect or (client.redirect_uris and redirect not in client.redirect_uris):
         raise OAuthRefusal("invalid_request", "redirect_uri is not registered for this client")
     wanted = tuple(query.get("scope", "").split()) or client.scopes
-    if foreign := set(wanted) - set(client.scopes):
+    foreign = set(wanted) - set(client.scopes)
+    if foreign:
         raise OAuthRefusal(
             "invalid_scope", f"not a scope of this client: {', '.join(sorted(foreign))}"
         )
@@ -303,8 +298,11 @@ def choose_location(state: State, query: Mapping[str, str]) -> str:
         challenge=query.get("code_challenge"),
     )
     state.store.put(grant)
-    returned = {"state": query["state"]} if "state" in query else {}
-    return f"{redirect}{'&' if '?' in redirect else '?'}{urlencode({'code': grant.id, **returned})}"
+    returned = {"code": grant.id}
+    if "state" in query:
+        returned["state"] = query["state"]
+    separator = "&" if "?" in redirect else "?"
+    return f"{redirect}{separator}{urlencode(returned)}"
 
 
 def _chosen(state: State, client: Client, location_id: str | None) -> Location:
