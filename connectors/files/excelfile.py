@@ -41,7 +41,7 @@ _OLE = b"\xd0\xcf\x11\xe0"
 _ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!")
 """What Excel shows where a formula fails."""
 _DAMAGE = (ValueError, KeyError, SyntaxError, zipfile.BadZipFile, EOFError, OverflowError)
-"""What openpyxl raises in the middle of a sheet that is damaged; SyntaxError is its XML parser's."""
+"""What openpyxl raises in a sheet that is damaged; SyntaxError is its XML parser's."""
 
 
 class ExcelSheet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from connectors.ghl.endpoints import DIALECTS
 from connectors.ghl.oauth import OAuthApp, client_of
@@ -55,24 +55,47 @@ def _pages(
     """The rows of each page, and how many locations GHL says there are (0: it does not say)."""
     endpoint = DIALECTS[app.version]["oauth.installed"]
     by_token = app.version == "v3"
-    params: dict[str, str | int] = {"pageSize": PAGE} if by_token else {"limit": PAGE, "skip": 0}
+    params: dict[str, str | int] = {"limit": PAGE, "skip": 0}
+    if by_token:
+        params = {"pageSize": PAGE}
     seen: set[str] = set()
     while True:
         request = Request(
             endpoint.method, endpoint.path, endpoint=endpoint.name, params={**query, **params}
         )
         reply = client.send(request).json()
-        rows = reply.get("items" if by_token else "locations") or []
-        about = (reply.get("pagination") or {}) if by_token else reply
-        yield rows, int(about.get("totalRecords" if by_token else "count") or 0)
-        fresh = {str(row.get("_id")) for row in rows} - seen
+        page = _page_by_token(reply) if by_token else _page_by_skip(reply)
+        yield page.rows, page.total
+        fresh = {str(row.get("_id")) for row in page.rows} - seen
         seen |= fresh
-        following = about.get("nextPageToken") if by_token else len(rows) == PAGE
-        if not following:
+        if not page.following:
             return
         if not fresh:
             raise Malformed("GHL gave the same page of locations again", remedy="try again later")
-        params |= {"pageToken": str(following)} if by_token else {"skip": len(seen)}
+        if by_token:
+            params["pageToken"] = page.following
+        else:
+            params["skip"] = len(seen)
+
+
+class _Page(NamedTuple):
+    """`total` is 0 where GHL does not say; `following` is the next page's token, or "skip"."""
+
+    rows: list[Any]
+    total: int
+    following: str
+
+
+def _page_by_token(reply: Mapping[str, Any]) -> _Page:
+    about = reply.get("pagination") or {}
+    total = int(about.get("totalRecords") or 0)
+    return _Page(reply.get("items") or [], total, str(about.get("nextPageToken") or ""))
+
+
+def _page_by_skip(reply: Mapping[str, Any]) -> _Page:
+    rows = reply.get("locations") or []
+    following = "skip" if len(rows) == PAGE else ""
+    return _Page(rows, int(reply.get("count") or 0), following)
 
 
 def _listed(row: Any) -> Listed:

@@ -70,16 +70,18 @@ def bulk_business(api: Api, writes: Sequence[Write], alone: Alone) -> list[Reply
         return [reply for write in writes for reply in alone(write)]
     except (Transient, Uncertain, Malformed) as error:
         return [reply_to(write, error) for write in writes]
-    return [
-        reply
-        for write in writes
-        for reply in (_linked(write) if write.key in done else alone(write))
-    ]
+    replies: list[Reply] = []
+    for write in writes:
+        if write.key in done:
+            replies.append(_linked(write))
+        else:
+            replies += alone(write)
+    return replies
 
 
-def _linked(write: Write) -> list[Reply]:
+def _linked(write: Write) -> Reply:
     record = Record(write.key or "", {LINKED: write.fields[LINKED]})
-    return [Reply(write.op_id, Status.DONE, record=record, key=write.key)]
+    return Reply(write.op_id, Status.DONE, record=record, key=write.key)
 
 
 def _text(value: Json) -> str | None:
@@ -88,6 +90,7 @@ def _text(value: Json) -> str | None:
 
 def tagged(write: Write, after: Sequence[str] | None) -> Reply:
     """Done, with the whole set of tags where GHL told it."""
-    tags: list[Json] | None = None if after is None else list(after)
-    record = None if tags is None else Record(write.key or "", {"tags": tags})
+    if after is None:
+        return Reply(write.op_id, Status.DONE, key=write.key)
+    record = Record(write.key or "", {"tags": list(after)})
     return Reply(write.op_id, Status.DONE, record=record, key=write.key)

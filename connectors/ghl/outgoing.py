@@ -52,10 +52,13 @@ def body_of(
         if name in spelling.custom:
             cleared = spelling.clear if value is None else value
             custom.append({"id": spelling.custom[name], spelling.custom_value: cleared})
-        else:
-            known = GHL[write.entity].info.get(name)
-            plain = _number(value) if known and known.type == "decimal" else value
-            body[name] = _cleared(write.entity, name, spelling) if value is None else plain
+            continue
+        known = GHL[write.entity].info.get(name)
+        if value is None:
+            value = _cleared(write.entity, name, spelling)
+        elif known and known.type == "decimal":
+            value = _number(value)
+        body[name] = value
     if custom:
         body["customFields"] = custom
     return body
@@ -63,10 +66,12 @@ def body_of(
 
 def _number(value: Json) -> Json:
     """A decimal as the number that GHL asks for; what is none, GHL refuses."""
-    try:
-        number = float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+    number = value
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return value
     if isinstance(number, float) and number.is_integer():
         return int(number)
     return number

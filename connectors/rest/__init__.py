@@ -75,7 +75,8 @@ class RestConnector:
         ending: Ending | None = None,
     ) -> None:
         self._settings, self._clock = settings, clock
-        sleep = ending.by(sleep) if ending else sleep
+        if ending:
+            sleep = ending.by(sleep)
         _refuse_credentials(settings)
         _refuse_queries(settings)
         self._identity = identity or f"rest:{settings.url.rstrip('/')}"
@@ -96,12 +97,14 @@ class RestConnector:
             sleep=sleep,
             ending=ending,
         )
-        self._unlogged = Unlogged(settings.auth.token) if settings.auth.param else None
-        if self._unlogged:
+        self._unlogged: Unlogged | None = None
+        keyed: dict[str, str] = {}
+        if settings.auth.param:
+            # An API key in the query stands in every address, and httpx logs these.
+            keyed = {settings.auth.param: settings.auth.token}
+            self._unlogged = Unlogged(settings.auth.token)
             logging.getLogger("httpx").addFilter(self._unlogged)
-        self._plain = Api(
-            self._client, {settings.auth.param: settings.auth.token} if settings.auth.param else {}
-        )
+        self._plain = Api(self._client, keyed)
         items = {item_of(endpoint): entity for entity, endpoint in settings.entities.items()}
         self._api = replace(
             self._plain,
@@ -127,8 +130,9 @@ class RestConnector:
                 tally = Tally()
                 items = self._shown(entity, tally)
                 fields[entity] = self._form(entity).described([item for item, _ in items])
-                bad = () if items else tally.quarantined[:1]
-                problems += [Problem(f"app.{entity}", what, _COMPARE) for what in bad]
+                if not items:  # else single bad records are the run's to report
+                    bad = tally.quarantined[:1]
+                    problems += [Problem(f"app.{entity}", what, _COMPARE) for what in bad]
                 if tally.unpaged:
                     remedy = remedy_of(self._settings.pager_of(entity))
                     problems.append(Problem(f"app.{entity}", tally.unpaged, remedy))
@@ -188,15 +192,12 @@ class RestConnector:
                 looks |= {OpKind.UPDATE: 1.0, OpKind.COMPLETE: 1.0}
             if marks and (whole or any(map(form.looks_before, marks))):
                 looks[OpKind.ARCHIVE] = 1.0
-            if form.tags is not None:
-                looks |= {
-                    kind: 1.0
-                    for kind, verb in (
-                        (OpKind.ADD_TAGS, form.endpoint.add_tags),
-                        (OpKind.REMOVE_TAGS, form.endpoint.remove_tags),
-                    )
-                    if not verb
-                }
+            if form.tags is None:
+                continue
+            if not form.endpoint.add_tags:
+                looks[OpKind.ADD_TAGS] = 1.0
+            if not form.endpoint.remove_tags:
+                looks[OpKind.REMOVE_TAGS] = 1.0
         return {kind: 1.0 + more for kind, more in looks.items()}
 
     def shape(self, entity: Entity) -> Shape:
@@ -210,10 +211,11 @@ class RestConnector:
         """
         self._form(entity)
         tally = Tally()
-        for part in proven(
-            self._reader().extract(entity, scope, tally), tally, partly=scope != _EVERYTHING
-        ):
-            if isinstance(part, Proof) and entity.children and scope == _EVERYTHING:
+        everything = scope == _EVERYTHING
+        pages = self._reader().extract(entity, scope, tally)
+        for part in proven(pages, tally, partly=not everything):
+            if isinstance(part, Proof) and entity.children and everything:
+                # Lists under each contact are read of these: of a part, some would be missed.
                 self._contacts = tuple(tally.keys) if part.complete else None
             yield part
 
@@ -235,7 +237,8 @@ class RestConnector:
             record = form.record(item, parent)
             if not record.deleted and _may_be(record, write):
                 matches.append(record)
-        if not matches and (doubts := tally.proof(partly=True).why_incomplete):
+        doubts = tally.proof(partly=True).why_incomplete
+        if doubts and not matches:
             raise ConnectorError(
                 f"the record was not found, and not all could be looked at: {doubts}"
             )
@@ -304,8 +307,11 @@ class RestConnector:
         form = self._form(entity)
         both = pairs(self._api, form, items)
         problems = []
-        if names := sorted({name for row, record in both for name in unseen(form, row, record)}):
-            what = f"the list does not show {', '.join(names)}, the record by its key does"
+        names: set[str] = set()
+        for row, record in both:
+            names |= set(unseen(form, row, record))
+        if names:
+            what = f"the list does not show {', '.join(sorted(names))}, the record by its key does"
             problems.append(
                 Problem(f"app.{entity}", what, "ask for it with `params`, or leave the field out")
             )
@@ -362,13 +368,14 @@ class RestConnector:
 
         It is found by each declared search. Else it is all of the list under the parent, else all.
         """
-        reader, wanted = self._reader(), write.fields
-        searches = [
-            {parameter: value}
-            for name, parameter in form.endpoint.search.items()
-            if (value := wanted.get(name)) not in (None, "")
-        ]
-        parent = write.parent if searches or "{parent}" in form.endpoint.path else None
+        reader = self._reader()
+        searches = []
+        for name, parameter in form.endpoint.search.items():
+            value = write.fields.get(name)
+            if value not in (None, ""):
+                searches.append({parameter: value})
+        under = searches or "{parent}" in form.endpoint.path
+        parent = write.parent if under else None
         for search in searches or [{}]:
             mine = Tally()
             for items in reader.one_list(write.entity, parent, mine, search):

@@ -109,7 +109,9 @@ class Api:
                 self.routes.prove(template)
             raise
         if self.routes:
-            self.routes.leads(template, request.path if request.method == "GET" else "")
+            # A GET that was answered may be asked again to prove the route.
+            path = request.path if request.method == "GET" else ""
+            self.routes.leads(template, path)
         return answer
 
     def page(
@@ -199,13 +201,15 @@ def _refuse_failure(endpoint: EndpointSettings, body: Any) -> None:
 
     Its list, mostly empty, is no list of what there is.
     """
-    members = body if isinstance(body, dict) else {}
-    refused = [name for name in ("success", "ok") if members.get(name) is False]
-    for name in (*refused, *(name for name in ("error", "errors") if members.get(name))):
+    if not isinstance(body, dict):
+        return
+    failed = [name for name in ("success", "ok") if body.get(name) is False]
+    failed += [name for name in ("error", "errors") if body.get(name)]
+    if failed:
         raise Malformed(
             (
                 f"{endpoint.method} {endpoint.path}: the answer says in its member "
-                f'"{name}" that it failed'
+                f'"{failed[0]}" that it failed'
             ),
             remedy="repeat the run; if it stays, ask the API's support",
         )
@@ -244,8 +248,5 @@ def _list_request(
     everything = {**endpoint.params, **query}
     if endpoint.method == "POST":
         return Request("POST", path, endpoint=name, body=everything, replay=True)
-    params = {
-        key: value if isinstance(value, int) and not isinstance(value, bool) else text(value)
-        for key, value in everything.items()
-    }
+    params = {key: text(value) for key, value in everything.items()}
     return Request("GET", path, endpoint=name, params=params, replay=True)

@@ -72,11 +72,8 @@ class Change:
     # What each kind does.
 
     def _create(self) -> Reply:
-        values = {
-            name: value
-            for name, value in self._values(self.write.fields).items()
-            if value is not None
-        }
+        written = self._values(self.write.fields)
+        values = {name: value for name, value in written.items() if value is not None}
         values |= self._parent_values()
         beside, values = self._parted(values)
         values = {**self.layout.fixed, **values, **self._joined.pointed(beside)}
@@ -95,10 +92,12 @@ class Change:
         return self._done(key)
 
     def _update(self) -> Reply:
-        values, tags = self._values(self.write.fields), self._tags_named()
+        values = self._values(self.write.fields)
+        tags = self._tags_named()
         row = self._locked()
-        if reply := self._looked_at(row):
-            return reply
+        looked = self._looked_at(row)
+        if looked is not None:
+            return looked
         if row is None:
             return self._reply(Status.STALE, "NOT_FOUND", "the record is gone")
         moved = {
@@ -107,9 +106,11 @@ class Change:
             if not self._agrees(row, name, self.write.fields[name])
         }
         retagged = tags is not None and set(tags) != set(self._tags_of(row))
+        # Before it is looked whether the record moved: what is as wanted already is done.
         if not moved and not retagged:
             return self._done(self.write.key, row)
-        if stale := self._stale(row):
+        stale = self._stale(row)
+        if stale is not None:
             return stale
         if retagged and self.layout.tags and self.layout.tags.field:
             place = self.layout.tags.field
@@ -137,9 +138,8 @@ class Change:
         if place.field is None:
             self._join(self.write.key, after)
             return self._changed(row, {})
-        return self._changed(
-            row, {place.field.name: tagging.stored(place, after, row[place.field.name])}
-        )
+        stored = tagging.stored(place, after, row[place.field.name])
+        return self._changed(row, {place.field.name: stored})
 
     def _delete(self) -> Reply:
         marker = self.layout.deleted
@@ -148,20 +148,16 @@ class Change:
                 Status.REJECTED, "NO_ARCHIVE", "no soft-delete column is declared for this table"
             )
         row = self._locked()
-        if reply := self._looked_at(row):
-            return reply
+        looked = self._looked_at(row)
+        if looked is not None:
+            return looked
         if row is None:
             return self._reply(Status.DONE)
-        if stale := self._stale(row):
+        stale = self._stale(row)
+        if stale is not None:
             return stale
         if marker is not None:
-            flag = coerce(
-                marker,
-                self.now if marker.kind in (Kind.INSTANT, Kind.LOCAL, Kind.DATE, Kind.TEXT) else 1,
-            )
-            self._set(
-                row, {marker.name: True if marker.kind is Kind.BOOL and not marker.raw else flag}
-            )
+            self._set(row, {marker.name: self._mark(marker)})
             return self._reply(Status.DONE)
         if self.layout.tags is not None and self.layout.tags.contact is not None:
             tagging.unjoin(self.connection, self.layout.tags, row[self.layout.key[0].name])
@@ -170,6 +166,14 @@ class Change:
         return self._reply(Status.DONE)
 
     # What they are made of.
+
+    def _mark(self, marker: Field) -> Any:
+        """What a soft-delete column of its kind holds of a deleted record: a time, or true."""
+        if marker.kind in (Kind.INSTANT, Kind.LOCAL, Kind.DATE, Kind.TEXT):
+            return coerce(marker, self.now)
+        if marker.kind is Kind.BOOL and not marker.raw:
+            return True
+        return coerce(marker, 1)
 
     def _values(self, fields: Mapping[str, Json]) -> dict[str, Any]:
         """Column values by name.
@@ -183,7 +187,8 @@ class Change:
             field = self.layout.fields.get(name)
             if field is None:
                 raise UnfitError(f"{name}: there is no such column")
-            if why := self._why_not_written(field):
+            why = self._why_not_written(field)
+            if why:
                 raise UnfitError(f"{name}: {why}")
             try:
                 values[name] = coerce(field, value)
@@ -211,12 +216,13 @@ class Change:
 
     def _own_row(self, key: str | None) -> Row:
         """A record's own row, right after it was made."""
-        rows = [] if key is None else own_rows(self.connection, self.layout, key)
-        if len(rows) != 1:
-            raise UnfitError(
-                "the database does not say which record was made, so nothing can be joined to it"
-            )
-        return rows[0]
+        if key is not None:
+            rows = own_rows(self.connection, self.layout, key)
+            if len(rows) == 1:
+                return rows[0]
+        raise UnfitError(
+            "the database does not say which record was made, so nothing can be joined to it"
+        )
 
     def _tags_named(self) -> list[str] | None:
         if self.layout.tags is None or TAGS not in self.write.fields:
@@ -269,7 +275,11 @@ class Change:
 
         It looks at the row as it is locked, so that nothing comes in between.
         """
-        ready = looked_at(self.write, lambda: None if row is None else self._record(row))
+
+        def read() -> Record | None:
+            return None if row is None else self._record(row)
+
+        ready = looked_at(self.write, read)
         return ready if isinstance(ready, Reply) else None
 
     def _is_key(self) -> sa.ColumnElement[bool]:
@@ -292,29 +302,28 @@ class Change:
         if self.write.check is not None:
             # The row that is locked was looked at: it is as expected, whatever else of it changed.
             return None
-        version, fields = self.layout.version, self.write.fields
-        if version is not None and self.write.version is not None:
-            moved = (
-                []
-                if str(native(version, row[version.name])) == self.write.version
-                else [version.name]
-            )
+        version = self.layout.version
+        if version is None or self.write.version is None:
+            moved = self._moved(row)
+        elif str(native(version, row[version.name])) != self.write.version:
+            moved = [version.name]
         else:
-            expected = {
-                name: value
-                for name, value in self.write.expected.items()
-                if name in self.layout.fields
-            }
-            wrong = [name for name, value in expected.items() if not self._agrees(row, name, value)]
-            moved = [
-                name
-                for name in wrong
-                if name not in fields or not self._agrees(row, name, fields[name])
-            ]
+            return None
         if not moved:
             return None
         detail = f"changed since the plan was made: {', '.join(moved)}"
         return self._reply(Status.STALE, "STALE", detail, self._record(row))
+
+    def _moved(self, row: Row) -> list[str]:
+        """The fields that hold neither what the plan saw nor what is wanted."""
+        fields = self.write.fields
+        moved = []
+        for name, value in self.write.expected.items():
+            if name not in self.layout.fields or self._agrees(row, name, value):
+                continue
+            if name not in fields or not self._agrees(row, name, fields[name]):
+                moved.append(name)
+        return moved
 
     def _changed(self, row: Row, values: Mapping[str, Any]) -> Reply:
         if not self._set(row, values):
@@ -364,11 +373,9 @@ class Change:
         stamps: dict[str, Any] = {}
         modified, version = self.layout.modified_at, self.layout.version
         if modified is not None and not modified.generated and modified.name not in values:
-            stamps |= (
-                {}
-                if row is None and modified.default
-                else {modified.name: stored_moment(modified, self.now)}
-            )
+            new = row is None
+            if not (new and modified.default):
+                stamps[modified.name] = stored_moment(modified, self.now)
         if version is None or version.generated or version.name in {**values, **stamps}:
             return stamps
         if version.kind in (Kind.INSTANT, Kind.LOCAL):
@@ -382,20 +389,17 @@ class Change:
         return stamps
 
     def _join(self, key: str | None, tags: Sequence[str]) -> None:
-        if (
-            self.layout.tags is not None
-            and self.layout.tags.contact is not None
-            and key is not None
-        ):
-            contact = key_values(self.layout.key, key)[0]
-            tagging.join(self.connection, self.layout.tags, contact, tags, self.now)
+        place = self.layout.tags
+        if place is None or place.contact is None or key is None:
+            return
+        contact = key_values(self.layout.key, key)[0]
+        tagging.join(self.connection, place, contact, tags, self.now)
 
     def _done(self, key: str | None, row: Row | None = None) -> Reply:
         """Done, with the record as the database now holds it, after triggers and defaults."""
         if row is None and key is not None:
-            row = next(
-                iter(fetch(self.connection, self.layout, key_is(self.layout.key, key))), None
-            )
+            rows = fetch(self.connection, self.layout, key_is(self.layout.key, key))
+            row = next(iter(rows), None)
         return Reply(
             self.write.op_id,
             Status.DONE,

@@ -58,13 +58,11 @@ def _undressed(type_: Any) -> Any:
 
 
 def _choices(type_: Any) -> tuple[str, ...]:
-    return tuple(
-        type_.values
-        if isinstance(type_, mysql.SET)
-        else type_.enums
-        if isinstance(type_, sa.Enum)
-        else ()
-    )
+    if isinstance(type_, mysql.SET):
+        return tuple(type_.values)
+    if isinstance(type_, sa.Enum):
+        return tuple(type_.enums)
+    return ()
 
 
 def _automatic(column: sa.Column[Any]) -> bool:

@@ -45,8 +45,12 @@ class JoinedRows:
         """
         columns: dict[str, Any] = {}
         for joined, own in self._of_new(values):
-            if joined.points and self._is_made(joined, own):
-                columns |= self._ahead(joined) if joined.follows else self._point(joined, own)
+            if not joined.points or not self._is_made(joined, own):
+                continue
+            if joined.follows:
+                columns |= self._ahead(joined)
+            else:
+                columns |= self._point(joined, own)
         return columns
 
     def create(
@@ -150,19 +154,16 @@ class JoinedRows:
     ) -> None:
         if joined.link is not None:
             self._relink(joined, joined.link, record, values, existing)
-        elif joined.name is not None:
+            return
+        if joined.name is not None:
             self._write_named(joined, record, values, existing)
-        elif existing:
+            return
+        parts = {joined.part(native): value for native, value in values.items()}
+        if existing:
             row = next(iter(existing.values()))
-            self._change(
-                joined.rows, row, {joined.part(native): value for native, value in values.items()}
-            )
-        elif any(value not in (None, "") for value in values.values()):
-            self._insert(
-                joined.rows,
-                record,
-                {joined.part(native): value for native, value in values.items()},
-            )
+            self._change(joined.rows, row, parts)
+        elif any(value not in (None, "") for value in parts.values()):
+            self._insert(joined.rows, record, parts)
 
     def _write_named(
         self,
@@ -204,15 +205,13 @@ class JoinedRows:
         more: Sequence[sa.ColumnElement[bool]] = (),
     ) -> None:
         """Set columns of one row, which is locked."""
+        after = dict(values)
         stamp = rows.modified_at
-        stamps = {} if stamp is None else {stamp.name: stored_moment(stamp, self.now)}
-        after = {
-            name: bound(rows.table.columns[name], value)
-            for name, value in {**stamps, **values}.items()
-        }
-        self.connection.execute(
-            sa.update(rows.table).where(*self._is(rows, row), *more).values(after)
-        )
+        if stamp is not None:
+            after.setdefault(stamp.name, stored_moment(stamp, self.now))
+        stored = {name: bound(rows.table.columns[name], value) for name, value in after.items()}
+        change = sa.update(rows.table).where(*self._is(rows, row), *more).values(stored)
+        self.connection.execute(change)
 
     def _is(
         self,
@@ -223,15 +222,12 @@ class JoinedRows:
         if rows.key:
             return [field.column == row[f"key_{n}"] for n, field in enumerate(rows.key)]
         conditions = [own.column == row[f"on_{n}"] for n, (own, _) in enumerate(rows.on)]
-        named = next(
-            (j.name for j in self.layout.joins.values() if j.rows is rows and j.name is not None),
-            None,
-        )
-        return [
-            *conditions,
-            *rows.conditions(),
-            *([] if named is None else [named.column == row[NAME]]),
-        ]
+        conditions += rows.conditions()
+        for joined in self.layout.joins.values():
+            if joined.rows is rows and joined.name is not None:
+                conditions.append(joined.name.column == row[NAME])
+                break
+        return conditions
 
     def _insert(
         self,
@@ -240,8 +236,10 @@ class JoinedRows:
         values: Values,
     ) -> dict[str, Any]:
         """A new row of a record's (or of nobody's, where `record` is None); its values."""
-        ends = {} if record is None else {own.name: record[owner.name] for own, owner in rows.on}
-        return new_row(self.connection, rows, {**values, **ends}, self.now, record)
+        if record is not None:
+            ends = {own.name: record[owner.name] for own, owner in rows.on}
+            values = {**values, **ends}
+        return new_row(self.connection, rows, values, self.now, record)
 
     # Rows of its own that it points to, and that refer back to it.
 
@@ -334,12 +332,14 @@ class JoinedRows:
                 f"{joined.join}: {joined.why_not_written(f'{joined.join}.{next(iter(parts))}')}"
             )
         value = parts[find.name]
-        ends = joined.link.to if joined.link else joined.rows.on
-        wanted = [far if joined.link else own for own, far in ends]
+        # What points to the row is needed of it: the link's far ends, or its own.
+        if joined.link:
+            wanted = [far for _, far in joined.link.to]
+        else:
+            wanted = [own for own, _ in joined.rows.on]
         columns = {field.name: field.column for field in (find, *wanted)}
-        statement = sa.select(*columns.values()).where(
-            find.column == value, *joined.rows.conditions()
-        )
+        conditions = [find.column == value, *joined.rows.conditions()]
+        statement = sa.select(*columns.values()).where(*conditions)
         rows = [dict(row) for row in self.connection.execute(statement).mappings()]
         exact = [row for row in rows if row[find.name] == value]
         candidates = exact or rows

@@ -47,8 +47,11 @@ def state(error: BaseException) -> str:
     first = orig.args[0] if getattr(orig, "args", ()) else ""
     if isinstance(first, int):
         return str(first)
-    names = ("sqlite_errorname", "sqlstate", "pgcode")
-    return next((str(value) for name in names if (value := getattr(orig, name, None))), "")
+    for name in ("sqlite_errorname", "sqlstate", "pgcode"):
+        value = getattr(orig, name, None)
+        if value:
+            return str(value)
+    return ""
 
 
 def is_lost(error: BaseException) -> bool:
@@ -111,27 +114,32 @@ def is_duplicate(error: BaseException) -> bool:
 
 def explain(error: StatementError) -> tuple[str, str]:
     """A code and a sentence without values."""
-    named = _named(error)
-    at = f" ({named})" if named else ""
-    if state(error) in _FORBIDDEN:
+    at = _bracketed(_named(error))
+    number = state(error)
+    if number in _FORBIDDEN:
         return Forbidden.code, f"the database user lacks the right to write here{at}"
     if is_read_only(error):
         return "DB_READ_ONLY", "the database takes no writes"
     if is_passing(error):
         return passing(error)
     if is_trouble(error):
-        number = state(error)
-        said = f" ({number})" if number else ""
-        return Transient.code, f"the database could not carry it out, and says so of no value{said}"
+        why = "the database could not carry it out, and says so of no value"
+        return Transient.code, why + _bracketed(number)
     if is_duplicate(error):
         return "DUPLICATE", f"the database has another record with the same unique value{at}"
-    if isinstance(error, sa.exc.IntegrityError) or state(error) in _CONSTRAINT:
+    if isinstance(error, sa.exc.IntegrityError) or number in _CONSTRAINT:
         return "CONSTRAINT", f"the database refuses the record: {_constraint(error)}{at}"
-    number = state(error)
-    return (
-        "INVALID_FIELD",
-        f"the database refuses a value{at}{f', its error is {number}' if number else ''}",
-    )
+    why = f"the database refuses a value{at}"
+    if number:
+        why += f", its error is {number}"
+    return "INVALID_FIELD", why
+
+
+def _bracketed(words: str) -> str:
+    """Words as the end of a sentence; "" of none."""
+    if not words:
+        return ""
+    return f" ({words})"
 
 
 def _constraint(error: StatementError) -> str:
@@ -148,16 +156,24 @@ def _named(error: StatementError) -> str:
     """The constraint or column that the database names."""
     diagnosis: Any = getattr(error.orig, "diag", None)
     if diagnosis is not None:
-        column = diagnosis.column_name
-        return str(diagnosis.constraint_name or (f"column {column}" if column else ""))
-    message = str(error.orig.args[-1]) if error.orig is not None and error.orig.args else ""
-    return next((match[1] for pattern in _NAMES if (match := pattern.search(message))), "")
+        if diagnosis.constraint_name:
+            return str(diagnosis.constraint_name)
+        if diagnosis.column_name:
+            return f"column {diagnosis.column_name}"
+        return ""
+    if error.orig is None or not error.orig.args:
+        return ""
+    for pattern in _NAMES:
+        match = pattern.search(str(error.orig.args[-1]))
+        if match:
+            return match[1]
+    return ""
 
 
 def as_connector_error(error: Exception, doing: str) -> ConnectorError:
     """What a caller outside a write is told; the statement and its values stay inside."""
     number = state(error)
-    suffix = f" ({number})" if number else ""
+    suffix = _bracketed(number)
     if number in _FORBIDDEN:
         return Forbidden(
             f"the database user may not do this{suffix}: {doing}",

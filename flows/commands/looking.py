@@ -60,8 +60,10 @@ def history(
         raise StateError(
             what, remedy=f"give a number above 0, up to {_MOST_HOURS:,}", code="MINUTES"
         )
+    if max_age_hours is not None:
+        limit = max(limit, _JUDGED)
     with open_ledger(pair) as (_, ledger):
-        rows = runs.runs(ledger, limit=max(limit, _JUDGED) if max_age_hours is not None else limit)
+        rows = runs.runs(ledger, limit=limit)
     if max_age_hours is not None:
         return _judge(rows, timedelta(hours=max_age_hours), as_json=json)
     if json:
@@ -105,22 +107,11 @@ def report(
 ) -> int:
     """Show a run's report again."""
     from flows.commands.show import tell_paths, tell_run, write_json
-    from flows.state.imprints import trusted
-    from flows.state.stores import runs_folder
     from reconcile.errors import StateError
-    from reconcile.ledger import runs
     from reconcile.report import kept
 
     with open_ledger(pair) as (loaded, ledger):
-        rows = (
-            runs.runs(ledger)
-            if run_id is None
-            else [row for row in [runs.find(ledger, run_id=run_id)] if row]
-        )
-        folders = (
-            trusted(loaded, ledger, runs_folder(loaded) / row.run_id, "report.json") for row in rows
-        )
-        folder = next((folder for folder in folders if (folder / "report.json").exists()), None)
+        folder = _reported(loaded, ledger, run_id)
     if folder is None:
         raise StateError(
             f"there is no report of run {run_id or '(any)'}",
@@ -135,6 +126,23 @@ def report(
     tell_run(console, document, pair=pair, full=full)
     tell_paths(console, {"html": folder / "report.html"})
     return 0
+
+
+def _reported(loaded: Pair, ledger: Ledger, run_id: str | None) -> Path | None:
+    """The folder of that run's report, or of the newest report that is still there."""
+    from flows.state.imprints import trusted
+    from flows.state.stores import runs_folder
+    from reconcile.ledger import runs
+
+    if run_id is None:
+        names = [row.run_id for row in runs.runs(ledger)]
+    else:
+        names = [run_id] if runs.find(ledger, run_id=run_id) else []
+    for name in names:
+        folder = trusted(loaded, ledger, runs_folder(loaded) / name, "report.json")
+        if (folder / "report.json").exists():
+            return folder
+    return None
 
 
 def explain(
@@ -239,12 +247,19 @@ def _explained(
             stories.append(document | {"said": document["lines"]})
             continue
         short = brief(sources, Entity(entity), ends, field)
-        said = document["lines"] if full else list(short.lines)
-        more = document["write_lines"] if field is not None and not full else []
-        stories.append(document | short.document | {"said": [*said, *more]})
-    first = stories[0]
+        if full:
+            said = document["lines"]
+        else:
+            said = list(short.lines)
+            if field is not None:  # of one value every write fits on a screen
+                said += document["write_lines"]
+        stories.append(document | short.document | {"said": said})
     said = [line for story in stories for line in story["said"]]
-    return first | {"said": said} | ({"others": stories[1:]} if len(stories) > 1 else {})
+    first, *others = stories
+    whole = first | {"said": said}
+    if others:
+        whole["others"] = others
+    return whole
 
 
 def _story(
@@ -280,20 +295,20 @@ def _at(
     """The story up to a moment, with what each side held then."""
     from flows.outcome.explain import explanation
     from flows.outcome.past import lines_at, moment_of, values_at
-    from reconcile.ledger import runs
+    from flows.outcome.sought import newest_manifest
     from reconcile.model import Entity
     from reconcile.stage.archive import TOLD
 
     at = moment_of(as_of)
-    archives = (evidence.archive(row.run_id) for row in runs.runs(ledger, limit=100))
-    then = next((each.manifest for each in archives if each), {})
+    then = newest_manifest(evidence, ledger)
     located = loaded.located(*(then.get(name) for name in TOLD))
     whole = explanation(ledger, story["entity"], story["key"], None)
     entity = Entity(story["entity"])
     values = values_at(ledger, evidence, located, entity=entity, story=whole, at=at)
-    before = [write for write in story["writes"] if write["at"] and write["at"] <= at]
-    lines = [
-        *lines_at(values, at, field),
-        *(story["write_lines"][story["writes"].index(write)] for write in before),
-    ]
+    lines = lines_at(values, at, field)
+    before = []
+    for write, line in zip(story["writes"], story["write_lines"], strict=True):
+        if write["at"] and write["at"] <= at:
+            before.append(write)
+            lines.append(line)
     return {**story, "as_of": at, "held": values, "writes": before, "lines": lines}

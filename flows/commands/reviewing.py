@@ -137,31 +137,27 @@ def review(
 
     The next run carries the answers out.
     """
-    _refuse_two(
-        target=None if undo else target,
-        from_file=from_file,
-        web=web,
-        every=every,
-        undo=undo,
-        acts=acts,
-    )
+    one = target is not None and not undo  # with --undo, the id is that of an act
+    _refuse_two(target=one, from_file=from_file, web=web, every=every, undo=undo, acts=acts)
+    way: Callable[[Desk, _Request], _Ending] = _list
+    if every:
+        way = _all
+    elif undo:
+        way = _undo
+    elif acts:
+        way = _acts
+    elif from_file is not None:
+        way = _file
+    elif one:
+        way = _one
     call = _Request(target, choice, pair, which, take, preview, shown, from_file, reason, limit)
     answers = web or every or undo or choice is not None or from_file is not None
-    with _desk(pair, (by or _user()) if answers and not preview else by or "") as desk:
+    if answers and not preview:  # who only looks need not have a name
+        by = by or _user()
+    with _desk(pair, by or "") as desk:
         if web:
             _serve(desk, port, aside=json)
-        if every:
-            ending = _all(desk, call)
-        elif undo:
-            ending = _undo(desk, call)
-        elif acts:
-            ending = _acts(desk, call)
-        elif from_file is not None:
-            ending = _file(desk, call, from_file)
-        elif target is not None:
-            ending = _one(desk, call, target)
-        else:
-            ending = _list(desk, call)
+        ending = way(desk, call)
         if json:
             print(jsons.dumps(ending.document, ensure_ascii=False, indent=1, default=str))
         else:
@@ -215,9 +211,8 @@ def _desk(pair: Path, who: str) -> Iterator[Desk]:
     def bring(folder: Path) -> Path:
         return trusted(loaded, ledger, folder, "report.json")
 
-    fields = dict.fromkeys(
-        field.name for entity in loaded.mapping.entities for field in entity.fields
-    )
+    names = [field.name for entity in loaded.mapping.entities for field in entity.fields]
+    fields = dict.fromkeys(names)
     limits = Limits(**loaded.limits)
     evidence = Evidence(runs_folder(loaded), bring=bring)
     try:
@@ -276,31 +271,44 @@ def _open(questions: Any) -> int:
     return int(any(each.answer is None for each in questions))
 
 
-def _one(desk: Desk, call: _Request, beginning: str) -> _Ending:
+def _one(desk: Desk, call: _Request) -> _Ending:
     """Show a question, or answer it."""
-    from flows.review import lines
-    from flows.review.naming import short_ids
     from flows.review.together import Proposal
 
+    beginning = call.target or ""
     questions = desk.questions()
     hold_id = _hold_id(desk, questions, beginning)
     question = next((each for each in questions if each.hold_id == hold_id), None)
     if call.choice is None:
-        if question is None:
-            raise _not_open(hold_id)
-        name = short_ids([each.hold_id for each in questions])[hold_id]
-        return _Ending(
-            lines.document_of(question, desk),
-            lambda console: lines.tell_one(console, question, desk, name=name, pair=str(call.pair)),
-            0,
-        )
+        return _look(desk, call, questions, hold_id, question)
     choice = _choice(question, call.choice)
-    if call.preview:
-        if question is None:
-            raise _not_open(hold_id)
-        _check(desk, proposal := Proposal(((question, choice),)))
-        return _previewed(desk, proposal, f"review {beginning} {choice} --pair {call.pair}")
-    return _answer(desk, call, hold_id, choice, question)
+    if not call.preview:
+        return _answer(desk, call, hold_id, choice, question)
+    if question is None:
+        raise _not_open(hold_id)
+    proposal = Proposal(((question, choice),))
+    _check(desk, proposal)
+    return _previewed(desk, proposal, f"review {beginning} {choice} --pair {call.pair}")
+
+
+def _look(
+    desk: Desk,
+    call: _Request,
+    questions: list[Question],
+    hold_id: str,
+    question: Question | None,
+) -> _Ending:
+    from flows.review import lines
+    from flows.review.naming import short_ids
+
+    if question is None:
+        raise _not_open(hold_id)
+    name = short_ids([each.hold_id for each in questions])[hold_id]
+    return _Ending(
+        lines.document_of(question, desk),
+        lambda console: lines.tell_one(console, question, desk, name=name, pair=str(call.pair)),
+        0,
+    )
 
 
 def _answer(
@@ -380,24 +388,27 @@ def _all(desk: Desk, call: _Request) -> _Ending:
     return _noted(desk, recorded.act_id, recorded.count, said, choice=call.take)
 
 
-def _file(desk: Desk, call: _Request, path: Path) -> _Ending:
+def _file(desk: Desk, call: _Request) -> _Ending:
     """Read the answers of a spreadsheet."""
     from flows.review.deciding import answer_all, check_all
     from flows.review.together import Proposal
     from reconcile.report.decisions import decisions_from
 
+    path = call.from_file
+    assert path is not None  # noqa: S101  it is what the caller asked for
     decided = decisions_from(path)
     if call.preview:
         new = check_all(desk.ledger, decided, by=desk.by, at=desk.now())
         choices = {each.hold_id: each.choice for each in new}
-        answers = ((each, choices.get(each.hold_id, "")) for each in desk.questions())
-        proposal = Proposal(tuple((each, choice) for each, choice in answers if choice))
+        answered = [each for each in desk.questions() if choices.get(each.hold_id)]
+        proposal = Proposal(tuple((each, choices[each.hold_id]) for each in answered))
         return _previewed(desk, proposal, f"review --from-file {path} --pair {call.pair}")
     recorded = answer_all(desk.ledger, decided, by=desk.by, at=desk.now(), reason=call.reason)
-    before = len(decided) - recorded.count
     said = f"Noted {recorded.count:,} answers of {path.name}"
-    said += f"; {before:,} stood there already." if before else "."
-    return _noted(desk, recorded.act_id, recorded.count, said)
+    before = len(decided) - recorded.count
+    if before:
+        said += f"; {before:,} stood there already"
+    return _noted(desk, recorded.act_id, recorded.count, f"{said}.")
 
 
 def _check(desk: Desk, proposal: Proposal) -> None:
@@ -429,11 +440,11 @@ def _noted(
     questions = desk.questions()
     waiting = sum(each.answer is None for each in questions)
     document = {"act_id": act_id, "answers": count, "choice": choice, "waiting": waiting}
-    left = f"{waiting:,} still open." if waiting else "None is left open."
-    back = f" Take it back: review --undo {act_id}" if act_id else ""
-    return _Ending(
-        document, lambda console: lines.say(console, f"{said} {left}{back}"), _open(questions)
-    )
+    left = f"{waiting:,} still open" if waiting else "None is left open"
+    line = f"{said} {left}."
+    if act_id:
+        line += f" Take it back: review --undo {act_id}"
+    return _Ending(document, lambda console: lines.say(console, line), _open(questions))
 
 
 # taking back --------------------------------------------------------------------------------------
@@ -463,17 +474,14 @@ def _act_id(desk: Desk, beginning: str | None) -> str:
     from reconcile.ledger.acts import acts
 
     known = acts(desk.ledger, limit=100_000)
-    what = (
-        f"there is no act {beginning}"
-        if beginning
-        else "nothing was answered that could be taken back"
-    )
-    nothing = StateError(what, remedy="list them with `review --acts`", code="NO_ACT")
+    remedy = "list them with `review --acts`"
     if beginning is None:
-        last = next((act for act in known if act.undone_at is None), None)
-        if last is None:
-            raise nothing
-        return last.act_id
+        for act in known:
+            if act.undone_at is None:
+                return act.act_id
+        what = "nothing was answered that could be taken back"
+        raise StateError(what, remedy=remedy, code="NO_ACT")
+    nothing = StateError(f"there is no act {beginning}", remedy=remedy, code="NO_ACT")
     return whole_id(beginning, [act.act_id for act in known], otherwise=nothing)
 
 

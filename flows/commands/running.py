@@ -96,11 +96,14 @@ def options_for(
 
     --rebase is one of the names with an option of its own.
     """
-    from flows.run import Options
+    from flows.run import REBASE, Options
 
-    flags = frozenset([*(names or ()), *(["rebase"] if rebase else [])])
-    behind = by or (account() if flags else "")
-    return Options(job, flags, flags=flags, by=behind, **more)
+    flags = frozenset(names or ())
+    if rebase:
+        flags |= {REBASE}
+    if flags and not by:  # what is let do needs somebody who let it
+        by = account()
+    return Options(job, flags, flags=flags, by=by or "", **more)
 
 
 def _backtest(loaded: Pair, count: int, *, form: Format, masked: bool) -> int:
@@ -233,8 +236,9 @@ def apply(
     loaded = load(pair)
     require_live(loaded)
     parts = tuple(only or ())
-    options = replace(
-        options_for("apply", allow, by=by or account(), rebase=rebase, verify=verify, only=parts),
-        canary=asking(canary, canary_wait) if canary else None,
+    options = options_for(
+        "apply", allow, by=by or account(), rebase=rebase, verify=verify, only=parts
     )
+    if canary:
+        options = replace(options, canary=asking(canary, canary_wait))
     return show(carry_out(loaded, digest, options), pair=pair, as_json=json, full=full)

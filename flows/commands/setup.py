@@ -6,6 +6,7 @@ import json as jsons
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from flows.terminal import Console, program
 
 if TYPE_CHECKING:
     from flows.doctor import Probed
+    from flows.init.proposal import Line
 
 _HOST = "https://services.leadconnectorhq.com"
 _MARKS = {
@@ -59,17 +61,23 @@ def init(
 
     wish = Wish(app, location, out, ghl_url, ghl_token_env, name)
     console = Console()
-    ask = (
-        None if yes else lambda line: Confirm.ask(escape(str(line)), console=console, default=True)
-    )
-    chosen = likeliest if yes else lambda question, names: _choice(console, question, names)
-    written = write_pair(wish, ask=ask, choose=chosen)
+    if yes:
+        written = write_pair(wish, choose=likeliest)
+    else:
+        written = write_pair(
+            wish, ask=partial(_is_right, console), choose=partial(_choice, console)
+        )
     said = [*summary(written.proposal), f"wrote {written.path}"]
     said += [f"  • {sentence}" for sentence in written.todo]
     said.append(f"next: {program()} doctor --pair {written.path}")
     for line in said:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return 0
+
+
+def _is_right(console: Console, line: Line) -> bool:
+    """Whether a person finds a proposed line right."""
+    return Confirm.ask(escape(str(line)), console=console, default=True)
 
 
 def _choice(console: Console, question: str, candidates: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from flows.commands.listing import changes, questions
 from flows.commands.refusal import limits
 from flows.terminal import Console
 from reconcile.entities import Entity, Shown
+from reconcile.model import Side
 
 if TYPE_CHECKING:
     from flows.outcome.tell import Told
@@ -113,7 +114,8 @@ def tell_run(
     for sentence in requests(document):
         console.print(Text(sentence, style="dim"))
     for kind in Shown:
-        if brief := document.get(kind.plural, {}).get("brief"):
+        brief = document.get(kind.plural, {}).get("brief")
+        if brief:
             console.print(Text(brief, style="dim"))
     _new_tags(console, document)
     changes(console, document["changes"], full=full)
@@ -125,10 +127,14 @@ def tell_run(
 def _new_tags(console: Console, document: Mapping[str, Any]) -> None:
     """Words that are new among GHL's tags: workflows may start on them, or nobody meant them."""
     tags = document["quality"].get("new_tags") or []
+    if not tags:
+        return
     named = [f"“{each['tag']}” ({each['contacts']:,})" for each in tags[:_TAGS_NAMED]]
-    more = f" and {len(tags) - _TAGS_NAMED:,} more" if len(tags) > _TAGS_NAMED else ""
-    if named:
-        console.print(Text(f"Tags that no contact in GHL had before: {', '.join(named)}{more}."))
+    words = ", ".join(named)
+    more = len(tags) - len(named)
+    if more:
+        words += f" and {more:,} more"
+    console.print(Text(f"Tags that no contact in GHL had before: {words}."))
 
 
 def _times(console: Console, document: Mapping[str, Any]) -> None:
@@ -177,19 +183,19 @@ def figures(document: Mapping[str, Any]) -> Table:
     """
     entities = {name: row for name, row in document["entities"].items() if name != "tag"}
     applied = document["applied"]
-    heads = [(name, done if applied else due) for name, done, due in _FIGURES]
-    used = [
-        (name, head)
-        for name, head in heads
-        if head and any(row.get(name) for row in entities.values())
-    ]
+    used: dict[str, str] = {}
+    for name, done, due in _FIGURES:
+        head = done if applied else due
+        if head and any(row.get(name) for row in entities.values()):
+            used[name] = head
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
-    for _, head in used:
+    for head in used.values():
         table.add_column(head, justify="right")
     for entity, row in entities.items():
-        if any(row.get(name) for name, _ in used):
-            table.add_row(Entity(entity).plural, *(_number(row.get(name)) for name, _ in used))
+        cells = [row.get(name) for name in used]
+        if any(cells):
+            table.add_row(Entity(entity).plural, *map(_number, cells))
     return table
 
 
@@ -209,8 +215,7 @@ def requests(document: Mapping[str, Any]) -> Iterator[str]:
     for side, used in document["usage"].items():
         if not used["metered"] or not used["requests"]:
             continue
-        name = "GHL" if side == "ghl" else "the app"
-        line = f"{used['requests']:,} requests to {name}"
+        line = f"{used['requests']:,} requests to {Side(side).label}"
         if used["reading"] is not None:
             line += f": {used['reading']:,} to read, {used['writing']:,} to write"
         if used["estimate"]:

@@ -90,13 +90,14 @@ def sources(pair: Pair, ledger: Ledger) -> Iterator[Sources]:
         return None
 
     with Evidence(folder, bring=partial(trusted, pair, ledger)) as evidence:
-        then = _newest_manifest(evidence, ledger)
+        then = newest_manifest(evidence, ledger)
         # No side is asked: what the location told then is read as it was archived.
         located = pair.located(*(then.get(name) for name in TOLD))
         yield Sources(ledger, evidence, located, report, place, links_of(pair))
 
 
-def _newest_manifest(evidence: Evidence, ledger: Ledger) -> Mapping[str, Any]:
+def newest_manifest(evidence: Evidence, ledger: Ledger) -> Mapping[str, Any]:
+    """What the newest archive that is still there says of itself; empty where there is none."""
     for row in runs.runs(ledger):
         archived = evidence.archive(row.run_id)
         if archived is not None:

@@ -115,11 +115,13 @@ def find_duplicate(call: Call) -> Answer:
     email, number = call.query.get("email"), call.query.get("number")
     if not email and not number:
         raise Refusal(400, NOTHING_TO_MATCH)
-    phone = e164(number, location.country) if number else None
-    duplicate = match(
-        call.state, location, {"email": email, "phone": phone}, order=("email", "phone")
-    )
-    return Answer(200, {"contact": shown(call, duplicate[0]) if duplicate else None})
+    values = {"email": email}
+    if number:
+        values["phone"] = e164(number, location.country)
+    duplicate = match(call.state, location, values, order=("email", "phone"))
+    if duplicate is None:
+        return Answer(200, {"contact": None})
+    return Answer(200, {"contact": shown(call, duplicate[0])})
 
 
 def match(
@@ -130,7 +132,9 @@ def match(
     The first field in order wins.
     """
     for field in order or location.match_order:
-        if values.get(field) and (holders := state.holders(location.id, field, values[field])):
+        value = values.get(field)
+        holders = state.holders(location.id, field, value) if value else []
+        if holders:
             return holders[0], field
     return None
 

@@ -209,23 +209,23 @@ def _done(version: str) -> Row:
 def _save(call: Call, current: Opportunity, changes: Mapping[str, Any]) -> Opportunity:
     updated = max(call.state.now(), current.updated + 1)
     moved = changes.get("stage_id", current.stage_id) != current.stage_id
-    more = {"updated": updated, **({"staged": updated} if moved else {})}
-    return call.state.put_opportunity(msgspec.structs.replace(current, **changes, **more))
+    after = {**changes, "updated": updated}
+    if moved:
+        after["staged"] = updated
+    return call.state.put_opportunity(msgspec.structs.replace(current, **after))
 
 
 def _opportunity(call: Call) -> Opportunity:
     opportunity = call.state.opportunities.get(call.path["id"])
     if opportunity is not None and not call.reaches(opportunity.location_id):
         raise Refusal(403, WRONG_LOCATION)
-    if (
-        opportunity is None
-        or opportunity.deleted
-        or call.state.contacts[opportunity.contact_id].deleted
-    ):
-        if not call.state.settings.names_gone:
-            raise Refusal(400, "Opportunity not found")
-        raise not_found("Opportunity", call.path["id"])
-    return opportunity
+    if opportunity is not None and not opportunity.deleted:
+        contact = call.state.contacts[opportunity.contact_id]
+        if not contact.deleted:
+            return opportunity
+    if not call.state.settings.names_gone:
+        raise Refusal(400, "Opportunity not found")
+    raise not_found("Opportunity", call.path["id"])
 
 
 def _changes(
@@ -245,11 +245,12 @@ def _changes(
         before = current.custom_fields if current else {}
         changes["custom_fields"] = writer.custom(body["customFields"], before)
     if "pipeline_id" in changes or "stage_id" in changes:
-        pipeline_id = changes.get("pipeline_id", current.pipeline_id if current else "")
-        stage_id = changes.get("stage_id", current.stage_id if current else None)
-        changes["stage_id"] = _stage(
-            call, location_id, pipeline_id, stage_id, explicit="stage_id" in changes
-        )
+        place: dict[str, Any] = {"pipeline_id": "", "stage_id": None}
+        if current:
+            place = {"pipeline_id": current.pipeline_id, "stage_id": current.stage_id}
+        place |= {name: changes[name] for name in place if name in changes}
+        explicit = "stage_id" in changes
+        changes["stage_id"] = _stage(call, location_id, **place, explicit=explicit)
     return changes
 
 
@@ -265,7 +266,8 @@ def _stage(
     if explicit:
         raise Refusal(400, f"The pipeline stage id {stage_id} is invalid.")
     named = {name: key for key, name in pipeline.stages}
-    if call.state.settings.keeps_stage_name and (name := _name_of(call.state, stage_id)) in named:
+    name = _name_of(call.state, stage_id)
+    if call.state.settings.keeps_stage_name and name in named:
         return named[name]
     return stages[0]
 
