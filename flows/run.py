@@ -102,7 +102,9 @@ class Options:
             raise StateError(
                 f"a run cannot stop after {minutes:g} minutes", remedy=remedy, code="MINUTES"
             )
-        if unknown := sorted(self.allowed - NAMES - {REBASE, SAME_ENDS}):
+        # A misspelt limit would be allowed in silence, and stop the night that it was meant for.
+        unknown = sorted(self.allowed - NAMES - {REBASE, SAME_ENDS})
+        if unknown:
             raise StateError(
                 f"there is no limit {unknown[0]!r} to allow",
                 remedy=near(unknown[0], NAMES),
@@ -237,6 +239,7 @@ class Run:
 
         What was asked of the sides and what came of it so far is shared.
         """
+        # `replace` begins with empty cached properties: both sides would be described again.
         run = replace(self, **narrowed)
         shared = {name: value for name, value in vars(self).items() if name not in vars(run)}
         vars(run).update(shared)
@@ -303,7 +306,7 @@ def stopping_on_signals(run: Run) -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
-    finally:
+    finally:  # several runs may follow one another in one process, each with an end of its own
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -313,7 +316,9 @@ def seconds_of(pair: Pair, options: Options) -> float | None:
 
     None where nobody said.
     """
-    minutes = options.max_minutes if options.max_minutes is not None else pair.apply.max_minutes
+    minutes: float | None = pair.apply.max_minutes
+    if options.max_minutes is not None:
+        minutes = options.max_minutes
     if minutes is None:
         return None
     return minutes * 60

@@ -54,8 +54,11 @@ def say_step(step: Step, arguments: Sequence[Any]) -> None:
     Every way to carry a step out begins so.
     """
     run = next((each for each in arguments if isinstance(each, Run)), None)
-    says = CURRENT.step(step.__name__, again=run is not None and run.run_id.endswith(PROOF))
-    if run is not None and says:
+    if run is None:
+        CURRENT.step(step.__name__)
+        return
+    says = CURRENT.step(step.__name__, again=run.run_id.endswith(PROOF))
+    if says:
         run.course.steps.append(Began(says, run.clock()))
 
 
@@ -154,13 +157,15 @@ def carry_out(run: Run, job: Job, do: Do = plainly) -> Told:
         tell_refused(run, refusal, write=job.report)
         raise refusal
     write(run, job, plan, do)
+    # Settled before anything is read again: if that fails, what was done is known all the same.
     do(job.settle, run)
     do(steps.read_back, run)
     if job.proves:
         prove(run, job, do)
     for step in job.after:
         do(step, run)
-    return tell(run, "stopped" if run.course.stopped else "settled", write=job.report)
+    ended: RunState = "stopped" if run.course.stopped else "settled"
+    return tell(run, ended, write=job.report)
 
 
 def planned(run: Run, job: Job, do: Do) -> tuple[Run, Job, Plan]:
@@ -168,6 +173,7 @@ def planned(run: Run, job: Job, do: Do) -> tuple[Run, Job, Plan]:
 
     A new one, or the approved one.
     """
+    # First of all: a plan made over writes in doubt would take what they left for edits of people.
     do(steps.recover, run)
     run, job = job.prepare(run, do)
     if job.approved:
@@ -243,9 +249,7 @@ def prove(run: Run, job: Job, do: Do) -> None:
     try:
         with run.again() as second:
             run.course.replan = job.plan(second, do)
-    except (
-        ConnectorError,
-        Refused,
-    ) as error:  # all is written and settled: what was done has to be told
+    except (ConnectorError, Refused) as error:
+        # All is written and settled: what was done has to be told.
         what = "both sides could not be read again, so nothing proves that they agree: "
         run.halt(error, what=what)

@@ -29,7 +29,9 @@ def load(path: str | Path, *, environ: Mapping[str, str] | None = None) -> Pair:
     """
     from flows.config import load as read
 
-    return Pair(read(Path(path), environ=os.environ if environ is None else environ))
+    if environ is None:
+        environ = os.environ
+    return Pair(read(Path(path), environ=environ))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +155,21 @@ class Pair:
         from reconcile.ledger import runs
 
         with self._ledger() as ledger:
-            row = runs.find(ledger, run_id=run_id) if run_id is not None else None
-            rows = runs.runs(ledger) if run_id is None else [row] if row else []
-            results = (self._kept(ledger, each.run_id) for each in rows)
-            result = next((each for each in results if each is not None), None)
-        if result is None:
-            from reconcile.errors import StateError
+            if run_id is None:
+                names = [row.run_id for row in runs.runs(ledger)]
+            else:
+                names = [run_id] if runs.find(ledger, run_id=run_id) else []
+            for name in names:
+                result = self._kept(ledger, name)
+                if result is not None:
+                    return result
+        from reconcile.errors import StateError
 
-            raise StateError(
-                f"there is no report of run {run_id or '(any)'}",
-                remedy="list the runs with `Pair.runs`",
-                code="NO_RUN",
-            )
-        return result
+        raise StateError(
+            f"there is no report of run {run_id or '(any)'}",
+            remedy="list the runs with `Pair.runs`",
+            code="NO_RUN",
+        )
 
     def _kept(self, ledger: Ledger, run_id: str) -> Result | None:
         from flows.outcome.tell import Told, exit_code
@@ -179,7 +183,9 @@ class Pair:
             return None
         document = kept.of_today(path)
         state = document["state"]
-        code = 3 if state == "failed" else exit_code(state, document)
+        code = 3  # of a run that failed, as when it ended
+        if state != "failed":
+            code = exit_code(state, document)
         return result_of(Told(code, state, document, {"html": path.with_suffix(".html")}))
 
     @contextmanager

@@ -138,11 +138,11 @@ class Result:
 
     def _questions(self) -> Iterator[dict[str, Any]]:
         for hold in self._named("holds"):
-            values = hold["values"]
-            shown = {name: values.get(name) for name in ("app", "ghl", "base_app", "base_ghl")}
-            plain = {
-                name: None if isinstance(value, dict) else value for name, value in shown.items()
-            }
+            # A question about a whole record has its fields there, by name: it has no one value.
+            plain = {}
+            for name in ("app", "ghl", "base_app", "base_ghl"):
+                value = hold["values"].get(name)
+                plain[name] = None if isinstance(value, dict) else value
             yield hold | plain | {"choices": [each["choice"] for each in hold["options"]]}
 
 
@@ -150,11 +150,13 @@ def result_of(report: Told) -> Result:
     """What a job came to, as the library tells it."""
     document = report.document
     page = report.paths.get("html")
+    if page is not None and not page.exists():
+        page = None
     return Result(
         run_id=document["run_id"],
         job=document["job"],
         state=report.state,
         exit_code=report.exit_code,
         document=document,
-        page=page if page is not None and page.exists() else None,
+        page=page,
     )

@@ -29,8 +29,11 @@ def watch(run: Run, few: Sequence[Operation]) -> Seen:
     outcomes = {operation.op_id: outcome for operation, outcome in run.journal.entries()}
     sent = [operation for operation in few if operation.kind not in LEDGER_ONLY]
     done = [one for one in sent if _is_done(outcomes.get(one.op_id))]
-    codes = (outcomes[one.op_id] for one in sent if one.op_id in outcomes and one not in done)
-    failed = Counter(outcome.code or outcome.status.value for outcome in codes)
+    failed: Counter[str] = Counter()
+    for one in sent:
+        outcome = outcomes.get(one.op_id)
+        if outcome is not None and not _is_done(outcome):
+            failed[outcome.code or outcome.status.value] += 1
     places = dict.fromkeys(_place(run, one, outcomes[one.op_id]) for one in done)
     shown = [each for each in places if isinstance(run.connectors[each[0]], ShowsWhole)]
     before = dict(_look(run, shown))
@@ -58,8 +61,10 @@ def _place(run: Run, operation: Operation, outcome: Outcome) -> Place:
 def _waited(run: Run) -> bool:
     """Wait as long as was asked for; False where the run has to end first."""
     canary = run.options.canary
+    if canary is None:
+        return True
     try:
-        run.ending.rest(canary.seconds if canary else 0.0, "what GHL makes of the first writes")
+        run.ending.rest(canary.seconds, "what GHL makes of the first writes")
     except Stopped as stopped:
         run.course.stopped = run.course.stopped or str(stopped)
         return False

@@ -32,16 +32,15 @@ def ends_of(pair: Pair, described: Mapping[Side, Description]) -> Ends:
     app, ghl = described[Side.APP], described[Side.GHL]
     entities = [mapped.entity for mapped in pair.located(ghl.region).entities]
     # A location's id is unique among all of GHL; a look-alike on this machine may have any id.
-    served = (
-        f"{pair.ghl.url} " if pair.ghl.url.startswith(SANDBOX) or is_loopback(pair.ghl.url) else ""
-    )
-    return {
-        entity: (
-            app.places.get(entity, app.identity),
-            served + ghl.places.get(entity, ghl.identity),
-        )
-        for entity in entities
-    }
+    served = ""
+    if pair.ghl.url.startswith(SANDBOX) or is_loopback(pair.ghl.url):
+        served = f"{pair.ghl.url} "
+    ends = {}
+    for entity in entities:
+        in_app = app.places.get(entity, app.identity)
+        in_ghl = ghl.places.get(entity, ghl.identity)
+        ends[entity] = (in_app, f"{served}{in_ghl}")
+    return ends
 
 
 def check(run: Run) -> None:
@@ -63,11 +62,10 @@ def claim(run: Run) -> None:
     Raises Refused where another pair came first.
     """
     table, ends = schema.ends, ends_of(run.pair, run.described)
-    rows = [
-        {"pair": run.pair.name, "entity": entity.value, "digest": _digest(place), "at": run.clock()}
-        | {"app": place[0], "ghl": place[1]}
-        for entity, place in ends.items()
-    ]
+    rows = []
+    for entity, (app, ghl) in ends.items():
+        row = {"pair": run.pair.name, "entity": entity.value, "digest": _digest((app, ghl))}
+        rows.append({**row, "at": run.clock(), "app": app, "ghl": ghl})
     with run.ledger.transaction() as connection:
         other = holder(connection, run.pair, run.described)
         if other and SAME_ENDS not in run.options.allowed:
@@ -92,7 +90,8 @@ def holder(connection: Connection, pair: Pair, described: Mapping[Side, Descript
     others = (
         sa.select(table.c.pair).where(table.c.pair != pair.name, _same(ends)).order_by(table.c.pair)
     )
-    if other := connection.execute(others.limit(1)).scalar_one_or_none():
+    other = connection.execute(others.limit(1)).scalar_one_or_none()
+    if other:
         return str(other)
     own = sa.select(table.c.entity).where(table.c.pair == pair.name, _same(ends))
     if connection.execute(own.limit(1)).first():
@@ -120,12 +119,11 @@ def _earlier(
 
 def _same(ends: Ends) -> sa.ColumnElement[bool]:
     table = schema.ends
-    return sa.or_(
-        *(
-            sa.and_(table.c.entity == e.value, table.c.digest == _digest(place))
-            for e, place in ends.items()
-        )
-    )
+    each = []
+    for entity, place in ends.items():
+        same_place = table.c.digest == _digest(place)
+        each.append(sa.and_(table.c.entity == entity.value, same_place))
+    return sa.or_(*each)
 
 
 def _digest(place: tuple[str, str]) -> str:

@@ -65,13 +65,14 @@ def find(run: Run, sought: Sought, *, since: dict[Side, str]) -> Focus:
     focus.keys[Side.APP] |= set(sought.app)
     focus.keys[Side.GHL] |= set(sought.ghl)
     for mapped in run.mapping.entities:
-        for side in run.connectors if mapped.entity not in ALONE else ():
-            focus.keys[side] |= (
-                _changed(run, focus, mapped.entity, side, since[side]) if since else set()
-            )
-            focus.keys[side] |= _owners(
-                run, focus, mapped.entity, side, sought.children(mapped.entity, side)
-            )
+        entity = mapped.entity
+        if entity in ALONE:  # staged whole: see `stage_alone`
+            continue
+        for side in run.connectors:
+            if since:
+                focus.keys[side] |= _changed(run, focus, entity, side, since[side])
+            named = sought.children(entity, side)
+            focus.keys[side] |= _owners(run, focus, entity, side, named)
     if since:
         focus.keys[Side.GHL] |= set(hints.hinted(run.ledger))
     _widen(run, focus)
@@ -89,8 +90,10 @@ def _changed(run: Run, focus: Focus, entity: Entity, side: Side, since: str) -> 
     """
     if entity.spec.swept and side is Side.GHL:
         return set()
-    whole = bool(entity.parent) and side is Side.GHL
-    proof = near.load(run, entity, side, Scope() if whole else Scope(since=since))
+    scope = Scope(since=since)
+    if entity.parent and side is Side.GHL:
+        scope = Scope()
+    proof = near.load(run, entity, side, scope)
     if not proof.complete and not proof.quarantined:
         why = (
             f"which {entity.plural} changed in {side.label} could not be read: "
@@ -116,7 +119,8 @@ def _owners(run: Run, focus: Focus, entity: Entity, side: Side, keys: tuple[str,
     owners = set(known.values())
     if rest:
         proof = near.load(run, entity, side, Scope(keys=rest))
-        _note_missing(run, focus, entity, side, rest if proof.complete else ())
+        if proof.complete:
+            _note_missing(run, focus, entity, side, rest)
         owners |= set(focused.staged_owners(run.stage, entity, side).values())
     return owners
 

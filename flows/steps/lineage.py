@@ -41,9 +41,11 @@ def check(run: Run) -> None:
     A store that does not answer proves nothing: that is logged, and the run goes on.
     """
     known, generation = _marked(run), run.ledger.state().generation
-    if known is None or (
-        generation >= known.generation and runs.find(run.ledger, run_id=known.run_id) is not None
-    ):
+    if known is None:
+        return
+    # The generation alone would not tell: a restored ledger may have gone on by itself since.
+    knows_the_run = runs.find(run.ledger, run_id=known.run_id) is not None
+    if generation >= known.generation and knows_the_run:
         return
     if REBASE in run.options.allowed:
         log.warning("rebased", extra={"store_knows": known.run_id, "generation": generation})
@@ -89,7 +91,9 @@ def mark(run: Run) -> None:
 def _place(run: Run) -> tuple[Any, str]:
     """Where the mark lies: a file of the pair's own, since pairs may share a store."""
     store = run.pair.store
-    system, root = opened(store if "://" in store else str(Path(store).resolve()))
+    if "://" not in store:
+        store = str(Path(store).resolve())
+    system, root = opened(store)
     return system, f"{root.rstrip('/')}/ledger-{run.pair.name}.json"
 
 
@@ -133,9 +137,10 @@ def _settled(run: Run) -> Mark | None:
     from flows.state.stores import brought
 
     folder = runs_folder(run.pair)
-    names = {path.name for path in folder.glob("*")} if folder.is_dir() else set()
+    names = {path.name for path in folder.glob("*")}
     try:
-        for name in sorted(names | stored(run.pair), reverse=True)[:_LOOKED]:
+        newest_first = sorted(names | stored(run.pair), reverse=True)
+        for name in newest_first[:_LOOKED]:
             report = brought(run.pair, folder / name) / "report.json"
             if name == run.run_id or not report.exists():
                 continue

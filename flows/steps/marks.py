@@ -63,11 +63,15 @@ def move(run: Run, connection: Connection) -> None:
         return
     for side in run.connectors:
         known = [known for (_, at), known in run.stage.snapshots.items() if at is side]
+        if not all(snapshot.complete for snapshot in known):
+            continue
+        if run.sought:
+            watermarks.put(run.ledger, connection, side, run.started_at)
+            continue
+        # The earliest: what changed while another entity was read is looked at again.
         whole = [each.taken_at for each in known if each.as_of or not each.partial]
-        if all(snapshot.complete for snapshot in known) and (whole or run.sought):
-            watermarks.put(
-                run.ledger, connection, side, run.started_at if run.sought else min(whole)
-            )
+        if whole:
+            watermarks.put(run.ledger, connection, side, min(whole))
 
 
 def advanced(run: Run, connection: Connection) -> PairState:

@@ -58,7 +58,9 @@ def present(run: Run, of: str, stack: ExitStack) -> Present:
 def began(run: Run, of: str) -> str:
     """When a run began; "" for one that the ledger does not know."""
     row = runs.find(run.ledger, run_id=of)
-    return row.started_at if row else ""
+    if row is None:
+        return ""
+    return row.started_at
 
 
 def key_of(run: Run, entity: Entity, link_id: str, side: Side) -> str | None:
@@ -124,12 +126,18 @@ def _keys(page: Page, shape: Shape) -> Iterator[str]:
 
 def _first(members: Any, paths: Sequence[JsonPath]) -> Any:
     for path in paths:
-        value = members
-        for step in path:
-            value = value.get(step) if isinstance(value, dict) and isinstance(step, str) else None
+        value = _at(members, path)
         if value is not None:
             return value
     return None
+
+
+def _at(value: Any, path: JsonPath) -> Any:
+    for step in path:
+        if not isinstance(value, dict) or not isinstance(step, str):
+            return None
+        value = value.get(step)
+    return value
 
 
 def twin(run: Run, entity: Entity, side: Side, cells: Cells, since: str) -> tuple[str, str] | None:
@@ -158,11 +166,14 @@ class _Graves:
         looked_into, gone = 0, ""
         for name, state in self._names():
             archived = self._open(name)
-            dug = archived.buried(self.run.mapping, side, entity, contact) if archived else None
+            if archived is None:
+                if state in _WITH_ARCHIVE:
+                    gone = gone or name
+                continue
+            dug = archived.buried(self.run.mapping, side, entity, contact)
             if dug is not None:
                 return dug
-            gone = gone or (name if archived is None and state in _WITH_ARCHIVE else "")
-            looked_into += archived is not None
+            looked_into += 1
             if looked_into == _FURTHER_BACK:
                 return f"are in none of the {looked_into} archives up to that of run {self.of}"
         if gone:
@@ -176,25 +187,26 @@ class _Graves:
             table.c.pair == self.run.ledger.pair,
             table.c.started_at <= began(self.run, self.of),
         )
-        query = sa.select(table.c.run_id, table.c.state).where(*mine)
+        newest_first = (table.c.started_at.desc(), table.c.run_id.desc())
+        query = sa.select(table.c.run_id, table.c.state).where(*mine).order_by(*newest_first)
         with self.run.ledger.engine.connect() as connection:
-            rows = connection.execute(
-                query.order_by(table.c.started_at.desc(), table.c.run_id.desc())
-            ).all()
-        return dropwhile(
-            lambda row: row[0] != self.of, ((str(row[0]), str(row[1])) for row in rows)
-        )
+            rows = [(str(name), str(state)) for name, state in connection.execute(query)]
+        # Runs that began in the same second as the one in question stand before it.
+        return dropwhile(lambda row: row[0] != self.of, rows)
 
     def _open(self, name: str) -> Archived | None:
         if name not in self.opened:
             folder = trusted(self.run.pair, self.run.ledger, self.run.folder.parent / checked(name))
-            whole = (folder / MANIFEST).exists()
-            mapping = None if whole else _mapping_then(self.run, folder)
-            there = whole or (mapping is not None and (folder / "stage.duckdb").exists())
-            self.opened[name] = (
-                self.stack.enter_context(Archived(folder, mapping=mapping)) if there else None
-            )
+            self.opened[name] = self._archive_in(folder)
         return self.opened[name]
+
+    def _archive_in(self, folder: Path) -> Archived | None:
+        if (folder / MANIFEST).exists():
+            return self.stack.enter_context(Archived(folder))
+        mapping = _mapping_then(self.run, folder)
+        if mapping is None or not (folder / "stage.duckdb").exists():
+            return None
+        return self.stack.enter_context(Archived(folder, mapping=mapping))
 
 
 def _mapping_then(run: Run, folder: Path) -> Mapping | None:

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy.engine import Connection
+
 from flows.clock import moment
 from flows.run import BY_FLAG, Run
 from flows.state import imprints
@@ -56,6 +58,7 @@ def recover(run: Run) -> int:
     by each run, and blocks its own record alone. Raises Refused where the ledger is not the one
     that the pair's store knows, or another pair has the same ends.
     """
+    # Before anything is concluded from the ledger, it has to be the one that belongs here.
     lineage.check(run)
     ends.check(run)
     older = doubts.by_run(doubts.standing(run.ledger))
@@ -180,17 +183,12 @@ def canary(run: Run) -> None:
     for mapped in run.mapping.entities:
         for side, connector in run.connectors.items():
             endpoint = run.described[side].bulk.get(mapped.entity)
-            if endpoint:
-                looked += len(
-                    check_bulk(
-                        run.stage,
-                        mapped,
-                        side,
-                        partial(connector.read, mapped.entity),
-                        endpoint=endpoint,
-                    )
-                )
-    if looked:
+            if not endpoint:
+                continue
+            read = partial(connector.read, mapped.entity)
+            records = check_bulk(run.stage, mapped, side, read, endpoint=endpoint)
+            looked += len(records)
+    if looked:  # what was read by key stands in place of what the index showed
         link(run)
 
 
@@ -216,9 +214,8 @@ def _follow_rules(run: Run) -> None:
     by = BY_FLAG + " ".join(f"--allow restore-{side}" for side in sides)
     answers = restored.answers(run.stage, run.mapping, sides, by=by, at=run.clock())
     answers += pipeline.merges(run.stage, run.mapping, at=run.started_at)
-    unseen = not run.course.looked_again and run.stage.some(
-        "left_behind"
-    )  # found in this pass alone, no other came after it
+    # Found in this pass alone where no other came after it.
+    unseen = not run.course.looked_again and run.stage.some("left_behind")
     if answers or unseen:
         pipeline.link(
             run.stage, run.ledger, run.mapping, decisions=[*run.ledger.decisions(), *answers]
@@ -373,13 +370,12 @@ def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
 
 def must_stop(run: Run) -> bool:
     """Whether the run has to end after the chunk it has just done."""
-    if run.lost.is_set():
-        run.course.stopped = (
-            run.course.stopped or "the lease was lost: another run may have taken the pair over"
-        )
-    if run.ending.over:
-        run.course.stopped = run.course.stopped or run.ending.reason
-    return bool(run.course.stopped)
+    course = run.course
+    if run.lost.is_set() and not course.stopped:
+        course.stopped = "the lease was lost: another run may have taken the pair over"
+    if run.ending.over and not course.stopped:
+        course.stopped = run.ending.reason
+    return bool(course.stopped)
 
 
 def resolve_doubts(run: Run) -> None:
@@ -431,22 +427,7 @@ def settle_run(run: Run) -> settle.Settlement:
         run.journal.links_settled(connection)
         created, gone = settle_operations(ledger, connection, run.journal, source, codecs)
         refusals.remember(ledger, connection, run.journal, run.mapping, source)
-        within = focused.subjects(run.stage, run.mapping) if run.sought else None
-        for mapped in run.mapping.entities if within is None else ():
-            if all(_whole(stage.snapshots[mapped.entity, side]) for side in Side):
-                needed = draft.in_question(stage, mapped)
-                runs.spend_answers(ledger, connection, [mapped.entity.value], needed=needed)
-        unread = draft.unread(stage, run.mapping, ledger.holds())
-        holds = draft.holds(stage)
-        runs.put_holds(
-            ledger,
-            connection,
-            holds,
-            run_id=run.run_id,
-            at=run.clock(),
-            within=within,
-            unread=unread,
-        )
+        _settle_questions(run, connection)
         told_by = next((entity for entity in SWEPT if entity in run.mapping), OWNER)
         read_at = stage.snapshots[told_by, Side.GHL].taken_at
         hints.checked(ledger, connection, _followed(run, told_by), at=read_at)
@@ -461,6 +442,31 @@ def settle_run(run: Run) -> settle.Settlement:
         state.generation, advanced, linked + created, forgotten + gone
     )
     return run.course.settlement
+
+
+def _settle_questions(run: Run, connection: Connection) -> None:
+    """Put this run's questions in place of the earlier ones, and spend the answers it followed.
+
+    A run that looked at a part answers for that part: what is out of its sight stays asked.
+    """
+    ledger, stage = run.ledger, run.stage
+    within = None
+    if run.sought:
+        within = focused.subjects(stage, run.mapping)
+    else:
+        for mapped in run.mapping.entities:
+            if all(_whole(stage.snapshots[mapped.entity, side]) for side in Side):
+                needed = draft.in_question(stage, mapped)
+                runs.spend_answers(ledger, connection, [mapped.entity.value], needed=needed)
+    runs.put_holds(
+        ledger,
+        connection,
+        draft.holds(stage),
+        run_id=run.run_id,
+        at=run.clock(),
+        within=within,
+        unread=draft.unread(stage, run.mapping, ledger.holds()),
+    )
 
 
 def read_back(run: Run) -> None:

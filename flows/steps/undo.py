@@ -57,11 +57,11 @@ def make_plan(run: Run, of: str) -> Plan:
 def _of_erased(ledger: Ledger, of: str) -> list[str]:
     """What an undo cannot take back, as it was of a person whom `erase` took out of the journal."""
     row = runs.find(ledger, run_id=of)
-    many = row.summary.get(ERASED, 0) if row is not None else 0
-    if not many:
+    if row is None or not row.summary.get(ERASED):
         return []
-    count = "1 write was" if many == 1 else f"{many:,} writes were"
-    return [f"{count} of somebody who was erased since: what the run did there stays"]
+    many = row.summary[ERASED]
+    writes = "1 write was" if many == 1 else f"{many:,} writes were"
+    return [f"{writes} of somebody who was erased since: what the run did there stays"]
 
 
 # right before a write -----------------------------------------------------------------------------
@@ -89,39 +89,36 @@ def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
 
 def _in_the_way(run: Run, operation: Operation) -> Outcome | None:
     """Why a contact is neither deleted nor created now, though the plan says so."""
-    if (
-        run.journal.known([operation.op_id]).get(operation.op_id, Status.SKIPPED)
-        is not Status.SKIPPED
-    ):
-        return None
+    known = run.journal.known([operation.op_id])
+    if known.get(operation.op_id, Status.SKIPPED) is not Status.SKIPPED:
+        return None  # it was carried out already, by this run before it was interrupted
+    op_id, side = operation.op_id, operation.side
     try:
         if operation.kind is OpKind.CREATE:
             since = began(run, notes_of(run)["of"])
-            double = twin(run, operation.entity, operation.side, operation.after, since)
-            return double and Outcome(
-                operation.op_id, Status.STALE, code="DUPLICATE", detail=there_again(*double)
-            )
+            double = twin(run, operation.entity, side, operation.after, since)
+            if double is None:
+                return None
+            return Outcome(op_id, Status.STALE, code="DUPLICATE", detail=there_again(*double))
         if not operation.entity.children:
             return None
-        why = children(run, operation.side, operation.key or "").staying(_gone(run, operation.side))
+        why = children(run, side, operation.key or "").staying(_gone(run, side))
         if not why:
             return None
-        return Outcome(operation.op_id, Status.STALE, code="HAS_CHILDREN", detail=why)
+        return Outcome(op_id, Status.STALE, code="HAS_CHILDREN", detail=why)
     except ConnectorError as error:
-        return Outcome(
-            operation.op_id, Status.SKIPPED, code=error.code, detail=f"not looked at: {error.what}"
-        )
+        detail = f"not looked at: {error.what}"
+        return Outcome(op_id, Status.SKIPPED, code=error.code, detail=detail)
 
 
 def _gone(run: Run, side: Side) -> set[tuple[Entity, str | None]]:
     """What this undo has deleted by itself on a side; an index may still show it."""
-    return {
-        (operation.entity, operation.key)
-        for operation, outcome in run.journal.entries()
-        if operation.kind is OpKind.DELETE
-        and operation.side is side
-        and outcome.status is Status.DONE
-    }
+    gone = set()
+    for operation, outcome in run.journal.entries():
+        deleted = operation.kind is OpKind.DELETE and outcome.status is Status.DONE
+        if deleted and operation.side is side:
+            gone.add((operation.entity, operation.key))
+    return gone
 
 
 def _left_alone(run: Run, operation: Operation, outcome: Outcome) -> Outcome:
@@ -161,12 +158,16 @@ def settle_undo(run: Run) -> settle.Settlement:
 def _whole(run: Run) -> Iterator[Name]:
     """The links of which the undo created one end again while the other one is there."""
     for operation, outcome in run.journal.entries():
-        entity, link_id, other = operation.entity, operation.link_id, operation.side.other
         if operation.kind is not OpKind.CREATE or outcome.status is not Status.DONE:
             continue
+        entity, link_id, other = operation.entity, operation.link_id, operation.side.other
         key = key_of(run, entity, link_id, other)
-        parent = key_of(run, OWNER, operation.parent, other) if operation.parent else None
-        with suppress(ConnectorError):
-            record = run.connectors[other].read(entity, key, parent) if key else None
+        if not key:
+            continue
+        parent = None
+        if operation.parent:
+            parent = key_of(run, OWNER, operation.parent, other)
+        with suppress(ConnectorError):  # what cannot be looked at is not known to be there
+            record = run.connectors[other].read(entity, key, parent)
             if record is not None and not record.deleted:
                 yield entity, link_id
