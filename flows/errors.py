@@ -81,9 +81,12 @@ def _store(error: BaseException) -> str:
     That may be anybody's value.
     """
     original = getattr(error, "orig", None) or error
-    said = _QUOTED.sub("…", str(original).strip().partition("\n")[0])
+    first_line = str(original).strip().partition("\n")[0]
+    words = f"{type(error).__name__}: {_QUOTED.sub('…', first_line)}"
     state = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", None)
-    return redacted(f"{type(error).__name__}: {said}" + (f" ({state})" if state else ""))
+    if state:
+        words += f" ({state})"
+    return redacted(words)
 
 
 _SECRET = re.compile(

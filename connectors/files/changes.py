@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -282,14 +282,21 @@ class Change:
         stamps: dict[str, Json] = {}
         if own.modified_at is not None and own.modified_at not in values:
             like = row.get(own.modified_at) or self._example(volume, own.modified_at)
-            stamps[own.modified_at] = volume.sheet.fit(
-                own.modified_at, self.layout.stamp(self.now, like), None
-            )
-        if own.version is not None and own.version not in values and own.version != own.modified_at:
-            before = text_of(row.get(own.version))
-            after: Json = int(before) + 1 if before.isdecimal() else (1 if not before else self.now)
-            stamps[own.version] = volume.sheet.fit(own.version, after, None)
+            stamp = self.layout.stamp(self.now, like)
+            stamps[own.modified_at] = volume.sheet.fit(own.modified_at, stamp, None)
+        if own.version in (None, own.modified_at) or own.version in values:
+            return stamps
+        version = self._next_version(text_of(row.get(own.version)))
+        stamps[own.version] = volume.sheet.fit(own.version, version, None)
         return stamps
+
+    def _next_version(self, before: str) -> Json:
+        """A number counts on; where a version is no number, a moment is another one each time."""
+        if not before:
+            return 1
+        if before.isdecimal():
+            return int(before) + 1
+        return self.now
 
     def _mark(self, volume: Volume, column: str) -> Json:
         """What says "deleted" in this column.
@@ -350,8 +357,10 @@ def _alike(current: Json, wanted: Json) -> bool:
 
 def next_key(shelf: Shelf, rule: str, *, mark: int, unique: Callable[[], str]) -> str:
     """The key of a new row: the next whole number after any there ever was, or a unique one."""
-    keys: Sequence[str] = list(shelf.index)
+    keys = list(shelf.index)
     numbered = bool(keys) and all(key.isdecimal() for key in keys)
     if rule == "uuid" or (rule == "auto" and not numbered):
         return unique()
-    return str(max([mark, *(int(key) for key in keys if key.isdecimal())]) + 1)
+    # `mark` is the highest ever given: the key of a row that was deleted is not given again.
+    numbers = [int(key) for key in keys if key.isdecimal()]
+    return str(max([mark, *numbers]) + 1)

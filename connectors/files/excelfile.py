@@ -263,10 +263,13 @@ def _shown(cell: Any) -> Any:
 
 def _filled(value: Any, cell: Any) -> Any:
     """What the cell would show of a value."""
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    whole = value == value // 1
     if not whole or not _ZEROS.fullmatch(cell.number_format or ""):
         return value
-    return "-" * (value < 0) + str(abs(int(value))).zfill(len(cell.number_format))
+    digits = str(abs(int(value))).zfill(len(cell.number_format))
+    return f"-{digits}" if value < 0 else digits
 
 
 def _text(value: Any) -> str | None:

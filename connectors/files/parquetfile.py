@@ -125,20 +125,32 @@ class ParquetSheet:
         return Part(row, None, plain)
 
     def _insert(self, sql: duckdb.DuckDBPyConnection, row: int, part: Part) -> None:
-        values = {name: value for name, value in (part.values or {}).items() if value is not None}
-        columns = ", ".join([f'"{_ROW}"', *map(_quoted, values)])
-        places = ", ".join(["?", *(f"CAST(? AS {self._types[name]})" for name in values)])
-        bound = [_bound(value, self._types[name]) for name, value in values.items()]
-        sql.execute(f"INSERT INTO held ({columns}) VALUES ({places})", [row, *bound]).fetchall()
+        columns, places = [f'"{_ROW}"'], ["?"]
+        bound: list[Any] = [row]
+        for name, value in (part.values or {}).items():
+            if value is None:
+                continue
+            kind = self._types[name]
+            columns.append(_quoted(name))
+            places.append(f"CAST(? AS {kind})")
+            bound.append(_bound(value, kind))
+        statement = f"INSERT INTO held ({', '.join(columns)}) VALUES ({', '.join(places)})"
+        sql.execute(statement, bound).fetchall()
 
     def _update(self, sql: duckdb.DuckDBPyConnection, part: Part) -> None:
         values = part.values or {}
-        moved = [name for name in self.columns if name in part.touched]
-        if not moved:
+        places: list[str] = []
+        bound: list[Any] = []
+        for name in self.columns:
+            if name not in part.touched:
+                continue
+            kind = self._types[name]
+            places.append(f"{_quoted(name)} = CAST(? AS {kind})")
+            bound.append(_bound(values.get(name), kind))
+        if not places:
             return
-        places = ", ".join(f"{_quoted(name)} = CAST(? AS {self._types[name]})" for name in moved)
-        bound = [_bound(values.get(name), self._types[name]) for name in moved]
-        sql.execute(f'UPDATE held SET {places} WHERE "{_ROW}" = ?', [*bound, part.line]).fetchall()
+        statement = f'UPDATE held SET {", ".join(places)} WHERE "{_ROW}" = ?'
+        sql.execute(statement, [*bound, part.line]).fetchall()
 
 
 def _quoted(name: str) -> str:

@@ -66,7 +66,9 @@ class Volume:
 
     def add(self, part: Part) -> None:
         """Put a new row below the last one, above what may stand there as a footer."""
-        at = next((at for at, one in enumerate(self.parts) if one.is_footer), len(self.parts))
+        footers = (at for at, one in enumerate(self.parts) if one.is_footer)
+        at = next(footers, len(self.parts))
+        # A blank line above the footer parts it from the rows: it stays between them.
         while at < len(self.parts) and text_of(self.parts[at - 1].raw).isspace():
             at -= 1
         self.parts.insert(at, part)

@@ -97,7 +97,9 @@ def storage_of(path: str, folder: Path, sleep: Callable[[float], None]) -> tuple
     if "://" in path and not path.startswith("file://"):
         return _remote(path), path
     local = Path(path.removeprefix("file://")).expanduser()
-    return Disk(sleep), str(local if local.is_absolute() else folder / local)
+    if not local.is_absolute():
+        local = folder / local
+    return Disk(sleep), str(local)
 
 
 def _counts(name: str, suffixes: tuple[str, ...]) -> bool:

@@ -91,8 +91,8 @@ def create(api: Api, entity: Entity, contact: str, fields: Mapping[str, Json]) -
         body |= {"contactId": contact, "locationId": api.location}
     if GHL[entity].named:
         body = api.pipelines().spelled(body, {})
-    created = member(api.call(f"{entity}.create", {"contact": contact}, body=body).json(), entity)
-    return apart.with_names(api, entity, created)
+    reply = api.call(f"{entity}.create", {"contact": contact}, body=body).json()
+    return apart.with_names(api, entity, member(reply, entity))
 
 
 def update(

@@ -356,14 +356,17 @@ class GhlConnector:
 
     def _described(self, entity: Entity, users: Sequence[schema.User]) -> dict[str, FieldInfo]:
         described = dict(GHL[entity].info)
-        choices = tuple(user.id for user in users)
-        for name in GHL[entity].owners if users else ():
-            described[name] = replace(described[name], choices=choices)
+        if users:
+            choices = tuple(user.id for user in users)
+            for name in GHL[entity].owners:
+                described[name] = replace(described[name], choices=choices)
         if GHL[entity].named and self._mapped(entity):
             for name, words in self._names().items():
                 described[name] = replace(described[name], choices=words)
-        mine = (custom for custom in (self._custom or {}).values() if custom.entity is entity)
-        return described | {custom.key: custom.info for custom in mine}
+        for custom in (self._custom or {}).values():
+            if custom.entity is entity:
+                described[custom.key] = custom.info
+        return described
 
     def _names(self) -> dict[str, tuple[str, ...]]:
         """What the pipelines and the stages are called; nothing where the token may not ask."""

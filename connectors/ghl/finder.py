@@ -94,11 +94,17 @@ class Finder:
 
         It also gives whether GHL says that it is new.
         """
-        candidates = [item for item in self._candidates(write) if item.key not in self._ours]
-        ages = [(item, _added(item)) for item in candidates]
         oldest = self._clock() - SKEW_SECONDS
-        young = [item for item, added in ages if added is None or added >= oldest]
-        return young, all(added is not None for _, added in ages)
+        young = []
+        dated = True
+        for item in self._candidates(write):
+            if item.key in self._ours:
+                continue
+            added = _added(item)
+            dated = dated and added is not None
+            if added is None or added >= oldest:
+                young.append(item)
+        return young, dated
 
     def _contacts(self, write: Write) -> list[Record]:
         email = _text(write.fields.get("email"))

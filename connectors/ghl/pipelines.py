@@ -136,15 +136,18 @@ def _by_id(known: Iterable[Any], key: str) -> Any:
 
 def _the_one(known: Sequence[C], value: Json, where: str) -> C:
     """The one of that name, spelled so. Raises InvalidField for none, and for several."""
-    name, what = _plain(value), STAGE if where else PIPELINE
+    name = _plain(value)
+    kind = STAGE if where else PIPELINE
     matches = [each for each in known if each.name == name]
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise InvalidField(f"GHL has {len(matches)} {what}s{where} called {name!r}", remedy=_REMEDY)
+        raise InvalidField(f"GHL has {len(matches)} {kind}s{where} called {name!r}", remedy=_REMEDY)
+    what = f"GHL has no {kind}{where} called {name!r}"
     near = difflib.get_close_matches(name, [each.name for each in known], n=3, cutoff=0.5)
-    hint = f"; near matches: {', '.join(near)}" if near else ""
-    raise InvalidField(f"GHL has no {what}{where} called {name!r}{hint}", remedy=_REMEDY)
+    if near:
+        what += f"; near matches: {', '.join(near)}"
+    raise InvalidField(what, remedy=_REMEDY)
 
 
 def _plain(value: object) -> str:

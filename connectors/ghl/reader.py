@@ -79,10 +79,13 @@ class Reader:
 
         All is read by the search of the location, else by a request a contact.
         """
-        if (GHL[entity].apart or GHL[entity].spanned) and scope.keys is not None:
+        own_paths = GHL[entity].apart or GHL[entity].spanned
+        if own_paths and scope.keys is not None:
             fetch = partial(children.get, self._api, entity, "")
             return self._guarded(self._by_key(scope.keys, fetch, what=entity))
-        return self._guarded(_only(scope.keys, self._children(entity, scope)))
+        # What GHL has under a contact alone cannot be asked for by its key.
+        pages = self._children(entity, scope)
+        return self._guarded(_only(scope.keys, pages))
 
     def _children(self, entity: Entity, scope: Scope) -> Read:
         if scope.parents is not None:

@@ -187,9 +187,12 @@ class Sweep:
         time.
         """
         high = self._now if span.high is None else span.high
-        ahead = self._page_size if span.flying else 0
         unread = (span.total or 0) - span.read
-        return min((at + high) // 2, at + int(span.spacing * (unread + ahead) / 2))
+        if span.flying:
+            unread += self._page_size
+        half_of_the_records = at + int(span.spacing * unread / 2)
+        half_of_the_time = (at + high) // 2
+        return min(half_of_the_time, half_of_the_records)
 
     def _pages_left(self, span: Span) -> int:
         if span.done or span.total is None:

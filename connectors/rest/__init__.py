@@ -332,8 +332,11 @@ class RestConnector:
             owner = self._form(OWNER)
             parents = tuple(owner.key_of(item) for item in self._samples(OWNER)[:3])
         reader, tally = self._reader(), tally or Tally()
-        lists = (next(reader.one_list(entity, parent, tally, {}), []) for parent in parents)
-        return [item for items in lists for item in items][:_SAMPLE]
+        shown: list[Item] = []
+        for parent in parents:
+            first_page = next(reader.one_list(entity, parent, tally, {}), [])
+            shown += first_page
+        return shown[:_SAMPLE]
 
     def _contact_keys(self) -> Sequence[str]:
         """Every contact's key.

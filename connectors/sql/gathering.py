@@ -255,12 +255,17 @@ def rows_beside(
 
 def _selected(joined: Joined) -> list[sa.ColumnElement[Any]]:
     columns: list[sa.ColumnElement[Any]] = list(_on(joined))
-    columns += [field.column.label(f"key_{n}") for n, field in enumerate(joined.near_end.key)]
+    for number, field in enumerate(joined.near_end.key):
+        columns.append(field.column.label(f"key_{number}"))
     if joined.link is not None:
-        columns += [own.column.label(f"to_{n}") for n, (own, _) in enumerate(joined.link.to)]
+        for number, (own, _) in enumerate(joined.link.to):
+            columns.append(own.column.label(f"to_{number}"))
     if joined.name is not None and joined.value is not None:
-        return [*columns, joined.name.column.label(NAME), joined.value.column.label(VALUE)]
-    return [*columns, *(_column(joined, native).label(native) for native in joined.fields)]
+        columns.append(joined.name.column.label(NAME))
+        columns.append(joined.value.column.label(VALUE))
+        return columns
+    columns += [_column(joined, native).label(native) for native in joined.fields]
+    return columns
 
 
 def _among(

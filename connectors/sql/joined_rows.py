@@ -116,8 +116,10 @@ class JoinedRows:
 
     def _by_join(self, values: Values) -> list[tuple[Joined, dict[str, Any]]]:
         grouped: dict[str, dict[str, Any]] = {}
+        beside = self.layout.beside
         for native, value in values.items():
-            grouped.setdefault(self.layout.beside[native].join, {})[native] = value
+            own = grouped.setdefault(beside[native].join, {})
+            own[native] = value
         return [(self.layout.joins[name], own) for name, own in grouped.items()]
 
     def _of_new(self, values: Values) -> list[tuple[Joined, dict[str, Any]]]:

@@ -398,15 +398,16 @@ def _few(connection: sa.Connection, layout: Layout, part: Slice, tally: Tally) -
     What is joined to them is looked up for these alone, not for the whole table.
     """
     assert part.condition is not None  # noqa: S101  the caller asked
+    columns = needed(layout)
     own = sa.select(*map(expression, _own(layout))).where(_holding(layout, part.condition))
     select, shown = _with_tags(connection, layout, own, _own(layout), layout.table)
-    tags_at = None if shown.tags_at is None else len(needed(layout))
-    lines = Lines(layout, Columns(needed(layout), tags_at, shown.preloaded), tally)
+    tags_at = None if shown.tags_at is None else len(columns)
+    lines = Lines(layout, Columns(columns, tags_at, shown.preloaded), tally)
     rows = connection.execute(select).all()
-    chunks = (rows[start : start + KEYS] for start in range(0, len(rows), KEYS))
-    pages = (
-        lines.page(_joined_rows(connection, layout, chunk, tally), own=part.own) for chunk in chunks
-    )
+    pages = []
+    for start in range(0, len(rows), KEYS):
+        chunk = _joined_rows(connection, layout, rows[start : start + KEYS], tally)
+        pages.append(lines.page(chunk, own=part.own))
     yield from _covering(pages, part)
 
 

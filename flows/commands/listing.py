@@ -275,8 +275,11 @@ def _status(change: Change) -> list[Text]:
     """What became of it, where that is not what was planned."""
     if change["status"] in _FINE:
         return []
-    words = [f"[{change['status'].replace('_', ' ')}]", change["detail"] or change["code"] or ""]
-    return [Text(" ".join(filter(None, words)), style="bold red")]
+    words = f"[{change['status'].replace('_', ' ')}]"
+    why = change["detail"] or change["code"]
+    if why:
+        words += f" {why}"
+    return [Text(words, style="bold red")]
 
 
 def questions(console: Console, holds: Sequence[Map[str, Any]], *, pair: str, full: bool) -> None:

@@ -155,25 +155,27 @@ def _file_path(loc: Sequence[Step]) -> KeyPath:
 
 
 def _note(fault: Mapping[str, Any], path: KeyPath, problems: Problems) -> None:
-    known = _keys_beside(fault["loc"])
-    where = f"in [{'.'.join(map(str, path[:-1]))}]" if len(path) > 1 else "at the top of the file"
+    key = path[-1]
+    where = "at the top of the file"
+    if len(path) > 1:
+        where = f"in [{'.'.join(map(str, path[:-1]))}]"
     match fault["type"]:
         case "extra_forbidden":
-            remedy = _dotted(path) or near(str(path[-1]), known)
-            problems.add(path, f'unknown key "{path[-1]}" {where}', remedy)
+            remedy = _dotted(path) or near(str(key), _keys_beside(fault["loc"]))
+            problems.add(path, f'unknown key "{key}" {where}', remedy)
+            return
         case "missing":
-            problems.add(path, f'"{path[-1]}" is missing {where}', f'Add "{path[-1]}" there.')
+            problems.add(path, f'"{key}" is missing {where}', f'Add "{key}" there.')
+            return
+    actual = f"{name(path)} is {_shown(path, fault['input'])}"
+    match fault["type"]:
         case "enum" | "literal_error":
-            expected = re.findall(r"'([^']*)'", str(fault["ctx"]["expected"]))
-            what = (
-                f"{name(path)} is {_shown(path, fault['input'])}, expected one of "
-                f"{', '.join(expected)}"
-            )
-            problems.add(path, what, near(str(fault["input"]), expected))
+            words = re.findall(r"'([^']*)'", str(fault["ctx"]["expected"]))
+            remedy = near(str(fault["input"]), words)
+            problems.add(path, f"{actual}, expected one of {', '.join(words)}", remedy)
         case kind:
-            expected_form = _EXPECTED.get(kind) or _sentence(str(fault["msg"]))
-            what = f"{name(path)} is {_shown(path, fault['input'])}, expected {expected_form}"
-            problems.add(path, what, f"Write {expected_form} there.")
+            expected = _EXPECTED.get(kind) or _sentence(str(fault["msg"]))
+            problems.add(path, f"{actual}, expected {expected}", f"Write {expected} there.")
 
 
 def _dotted(path: KeyPath) -> str | None:

@@ -120,14 +120,16 @@ class Casting:
         Of 200 about 116 on both sides, 40 on each alone, and 4 knots to untie.
         """
         hundredth, alone = max(1, contacts // 100), contacts // 5
-        knots = [self.shared_phone] * hundredth + [self.twins, self.lone_twins] * max(
-            1, contacts // 200
-        )
-        both = self._shared(contacts - 2 * alone - len(knots), hundredth)
-        single = [self.only("app") for _ in range(alone)] + [self.only("ghl") for _ in range(alone)]
+        knots = [self.shared_phone] * hundredth
+        knots += [self.twins, self.lone_twins] * max(1, contacts // 200)
+        beings = list(self._shared(contacts - 2 * alone - len(knots), hundredth))
+        single = [self.only("app") for _ in range(alone)]
+        single += [self.only("ghl") for _ in range(alone)]
         self._break(single[0].app, "email", "is.not.an.address@example")
         self._break(single[-1].ghl, "phone", "ask at the desk")
-        beings = [*both, *single, *(being for knot in knots for being in knot())]
+        beings += single
+        for knot in knots:
+            beings += knot()
         self.dice.shuffle(beings)
         return beings
 

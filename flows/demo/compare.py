@@ -202,9 +202,10 @@ def _firms(app: Mapping[str, Company], ghl: Mapping[str, Company], holds: Held) 
         keys = [one.key for one in (ours, theirs) if one is not None]
         if holds.whole(Entity.COMPANY, *keys):
             continue
-        if ours is None or theirs is None:
-            label, other = ("GHL", "the app") if ours is None else ("the app", "GHL")
-            yield f"{name} (a company) is in {label}, not in {other}"
+        if ours is None:
+            yield f"{name} (a company) is in GHL, not in the app"
+        elif theirs is None:
+            yield f"{name} (a company) is in the app, not in GHL"
         elif ours.city != theirs.city and not holds.one(Entity.COMPANY, "city", *keys):
             yield f"{name}'s city is {ours.city!r} in the app, {theirs.city!r} in GHL"
 

@@ -214,10 +214,12 @@ class Population:
         return name
 
     def _email(self, first: str, last: str) -> str:
-        name = ".".join(_plain(part) for part in (first, last))
+        name = f"{_plain(first)}.{_plain(last)}"
         self._emails[name] += 1
-        number = self._emails[name] if self._emails[name] > 1 else ""
-        return f"{name}{number}@{_DOMAINS[sum(self._emails.values()) % len(_DOMAINS)]}"
+        domain = _DOMAINS[sum(self._emails.values()) % len(_DOMAINS)]
+        if self._emails[name] > 1:
+            name += str(self._emails[name])
+        return f"{name}@{domain}"
 
     def _postal_code(self, last: str, place: Place) -> str:
         for digits in itertools.count(self.dice.randrange(100)):

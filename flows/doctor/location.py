@@ -5,6 +5,7 @@ A token that works, its scopes, enough quota, and one idea of the time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -119,11 +120,10 @@ def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
         except Forbidden as failed:
             what = f"the token lacks the scope {need.scope} ({failed.what})"
             remedy = f"Add {need.scope} to the integration in GHL."
-            yield (
-                error(what, remedy)
-                if need.entities
-                else warning(f"{what}; names of users stay unknown", remedy)
-            )
+            if need.entities:
+                yield error(what, remedy)
+            else:
+                yield warning(f"{what}; names of users stay unknown", remedy)
         except ConnectorError as failed:
             yield from failures("GHL", failed)
         else:
@@ -204,10 +204,14 @@ def estimate(pair: Pair, api: Api) -> int | None:
     total: Any = api.call("contact.search", body=body).json().get("total")
     if not isinstance(total, int):
         return None
-    swept = [getattr(pair.ghl, kind.budget) for kind in SWEPT if kind in pair.mapping]
-    shown: list[int] = [getattr(pair.ghl, kind.budget) for kind in Shown]
-    requests = [total if budget is None else min(total, budget) for budget in (*swept, *shown)]
-    return 4 + -(-total // pair.ghl.page_size) + sum(requests) + _apart(pair, api)
+    swept = [kind.budget for kind in SWEPT if kind in pair.mapping]
+    shown = [kind.budget for kind in Shown]
+    by_contact = 0
+    for name in (*swept, *shown):
+        budget = getattr(pair.ghl, name)
+        by_contact += total if budget is None else min(total, budget)
+    pages = math.ceil(total / pair.ghl.page_size)
+    return 4 + pages + by_contact + _apart(pair, api)
 
 
 def _apart(pair: Pair, api: Api) -> int:

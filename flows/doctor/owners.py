@@ -39,8 +39,10 @@ def _defaults(pair: Pair, mapped: EntityMap, fields: list[Field]) -> Iterator[Fi
     declared = {one.entity: one for one in pair.mapping.entities}[mapped.entity]
     for field in fields:
         general = pair.ghl.default_owner if ASSIGNED in field.ghl else None
-        default = field.codec.decode([declared.field(field.name).fallback or general], Side.APP)
-        if (fault := field.codec.fault(default)) is not None:
+        named = declared.field(field.name).fallback or general
+        default = field.codec.decode([named], Side.APP)
+        fault = field.codec.fault(default)
+        if fault is not None:
             what = f"{field.name}: new records are to get the owner {default}: {fault}"
             yield error(what, "Correct default_owner (or fallback), or add that user in GHL.")
 

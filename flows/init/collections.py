@@ -85,7 +85,8 @@ def _lists(answer: Any, place: str) -> Iterator[tuple[str, list[Any]]]:
             yield place, answer
     elif isinstance(answer, dict) and place.count(".") < 1:
         for name, inner in answer.items():
-            yield from _lists(inner, f"{place}.{name}" if place else name)
+            path = f"{place}.{name}" if place else name
+            yield from _lists(inner, path)
 
 
 def _leaves(row: dict[str, Any]) -> Iterator[str]:

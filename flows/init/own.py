@@ -181,9 +181,12 @@ def _points(search: Search, column: Column, table: Table) -> bool:
     """
     if search.contacts.references.get(column.name) == table.name:
         return True
-    *before, last, mark = words(column.name)[-4:] if is_key_like(column) else ("", "")
-    called = mark == "id" and is_one_of(last, words(table.bare)[-1])
-    return called and not {*before}.isdisjoint(PREFERRED)
+    if not is_key_like(column):
+        return False
+    *before, last, mark = words(column.name)[-4:]
+    if mark != "id" or not is_one_of(last, words(table.bare)[-1]):
+        return False
+    return not {*before}.isdisjoint(PREFERRED)
 
 
 def _kind(table: Table, end: End) -> tuple[dict[str, Scalar] | None, list[str]]:

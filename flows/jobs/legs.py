@@ -56,9 +56,12 @@ def begun(pair: Pair, move: Move) -> bool:
     carrying = ("applying", "settled", "stopped", "recovered")
     with closing(Ledger(pair.ledger_url.get_secret_value(), pair.name)) as ledger:
         rows = runs.runs(ledger, limit=1_000)
-    legs = [row for row in rows if row.job == "migrate" and row.state in carrying]
-    newest = next((row.summary for row in legs if row.summary.get("move") == move.name), None)
-    return newest is not None and not newest.get("complete")
+    for row in rows:  # newest first
+        if row.job != "migrate" or row.state not in carrying:
+            continue
+        if row.summary.get("move") == move.name:
+            return not row.summary.get("complete")
+    return False
 
 
 def propose(pair: Pair, move: Move, do: Do = plainly) -> Told:
@@ -91,10 +94,13 @@ def migrate(
             "leg", extra={"leg": legs, "done": leg.done, "left": leg.left, "stopped": leg.stopped}
         )
         if leg.stopped and move.wait and not leg.interrupted:
-            sleep(max(PAUSE_SECONDS, (leg.failure and leg.failure.until_seconds) or 0.0))
+            until = leg.failure.until_seconds if leg.failure else None
+            sleep(max(PAUSE_SECONDS, until or 0.0))
         elif leg.stopped or leg.over or leg.left >= left:
+            # Where nothing became less, another leg would do the same again, for ever.
             break
-        left = left if leg.stopped else leg.left
+        if not leg.stopped:
+            left = leg.left
     if leg.moved is None:
         raise leg.failure or Refused("the migration could not begin")
     result, report = leg.moved

@@ -105,7 +105,9 @@ def _spared(run: Run) -> Run:
     if left is None or not swept or not any(described.costs.values()):
         return run
     most = max(1, int(left * NOTES_SHARE))
-    settings = {entity.budget: getattr(run.pair.ghl, entity.budget) for entity in swept}
-    budgets = {name: most if said is None else min(said, most) for name, said in settings.items()}
+    budgets = {}
+    for entity in swept:
+        budget = getattr(run.pair.ghl, entity.budget)
+        budgets[entity.budget] = most if budget is None else min(budget, most)
     ghl = run.pair.ghl.model_copy(update=budgets)
     return run.about(pair=replace(run.pair, ghl=ghl))

@@ -34,13 +34,22 @@ def outward(error: BaseException) -> str:
 
     No side's own words.
     """
-    if not isinstance(error, ConnectorError):
-        return redacted(str(error) if isinstance(error, ReconcileError) else reason(error))
+    if isinstance(error, ConnectorError):
+        return redacted(_of_a_side(error))
+    if isinstance(error, ReconcileError):
+        return redacted(str(error))
+    return redacted(reason(error))
+
+
+def _of_a_side(error: ConnectorError) -> str:
+    # The class's own docstring: what the side said may hold a person's value.
     meaning = (type(error).__doc__ or type(error).__name__).partition("\n")[0].rstrip(".")
-    status = f" (answered {error.status})" if error.status else ""
-    return redacted(
-        f"[{error.code}] {meaning}{status}" + (f" → {error.remedy}" if error.remedy else "")
-    )
+    words = f"[{error.code}] {meaning}"
+    if error.status:
+        words += f" (answered {error.status})"
+    if error.remedy:
+        words += f" → {error.remedy}"
+    return words
 
 
 def sealed(body: Callable[Given, Result]) -> Callable[Given, Result]:

@@ -50,9 +50,12 @@ def raised(
     """
     last = [run for run in earlier if run.get("run_id") != now.get("run_id")]
     alerts = [*_refused(now), *_failed(now, settings), *_deviations(now, last, settings)]
-    if not alerts and last and last[0].get("alerts") and now.get("state") == "settled":
-        before = ", ".join(sorted(set(last[0]["alerts"])))
-        alerts.append(Alert(RECOVERED, "info", f"all is well again; the run before had: {before}"))
+    if alerts or not last or now.get("state") != "settled":
+        return alerts
+    before = last[0].get("alerts")
+    if before:
+        names = ", ".join(sorted(set(before)))
+        alerts.append(Alert(RECOVERED, "info", f"all is well again; the run before had: {names}"))
     return alerts
 
 

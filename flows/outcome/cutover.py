@@ -92,11 +92,12 @@ def cutover(run: Run, result: Told) -> Cutover:
 def _created(ledger: Ledger) -> tuple[Counter[tuple[Entity, Side]], list[str]]:
     """Records that all legs created, by entity and side, from their journals; and the legs."""
     created: Counter[tuple[Entity, Side]] = Counter()
-    legs = [row.run_id for row in reversed(runs.runs(ledger, limit=10_000)) if row.job == "migrate"]
+    oldest_first = reversed(runs.runs(ledger, limit=10_000))
+    legs = [row.run_id for row in oldest_first if row.job == "migrate"]
     for leg in legs:
-        created.update(
-            (o.entity, o.side) for o, outcome in Journal(ledger, leg).entries() if _made(o, outcome)
-        )
+        for operation, outcome in Journal(ledger, leg).entries():
+            if _made(operation, outcome):
+                created[operation.entity, operation.side] += 1
     return created, legs
 
 

@@ -234,8 +234,10 @@ def _of_situation(row: Mapping[str, Any]) -> str:
     what = row["field"]
     if row["item"]:
         what += f" ({row['item']})"
-    values = f"app {row['base_app']!r} → {row['app']!r}, GHL {row['base_ghl']!r} → {row['ghl']!r}"
-    return f"{what}: {row['kind'].replace('_', ' ')}; last shown → then: {values}; {row['because']}"
+    app = f"app {row['base_app']!r} → {row['app']!r}"
+    ghl = f"GHL {row['base_ghl']!r} → {row['ghl']!r}"
+    kind = row["kind"].replace("_", " ")
+    return f"{what}: {kind}; last shown → then: {app}, {ghl}; {row['because']}"
 
 
 def _of_hold(hold: dict[str, Any]) -> str:

@@ -88,9 +88,11 @@ _UNEXPLAINED = Reason(
 def _linked(sources: Sources, mapped: EntityMap, ends: Ends) -> Iterator[Reason]:
     ledger, evidence = sources.ledger, sources.evidence
     story = explanation(ledger, mapped.entity.value, ends.any, None, evidence=evidence)
-    yield from (of_hold(hold) for hold in story["holds"] if hold["open"] and not hold.get("field"))
+    for hold in story["holds"]:
+        if hold["open"] and not hold.get("field"):  # those of a field come with its value
+            yield of_hold(hold)
     yield from _missing(sources, mapped, ends)
-    yield from (each for each in of_values(sources, mapped, ends, story) if _matters(each))
+    yield from filter(_matters, of_values(sources, mapped, ends, story))
 
 
 def _matters(reason: Reason) -> bool:

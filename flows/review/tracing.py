@@ -85,10 +85,13 @@ def _distinct(values: Sequence[Known]) -> tuple[Known, ...]:
 
 
 def _changed(question: Question, side: Side, writes: Sequence[Mapping[str, Any]]) -> str:
-    now, base = question.values[side.value], question.values.get(f"base_{side.value}")
-    if writes and writes[0]["changed"][question.field_name][1] == now:
-        return f"by this job: run {writes[0]['run_id']}, {_day(writes[0]['at'])}"
-    if base == now:
+    now = question.values[side.value]
+    if writes:
+        latest = writes[0]
+        _, written = latest["changed"][question.field_name]
+        if written == now:
+            return f"by this job: run {latest['run_id']}, {_day(latest['at'])}"
+    if question.values.get(f"base_{side.value}") == now:
         return "not since both last agreed"
     record = next((shown for shown in question.records if shown.side is side), None)
     return f"in {side.label}, not by this job; {_when(record)}"

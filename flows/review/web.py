@@ -372,9 +372,11 @@ def _flash(act: Act | None, questions: Sequence[Question], request: Request) -> 
     done = None
     if act is not None and act.answers == 1:
         done = next((each for each in questions if each.hold_id in act.hold_ids), None)
-    counts = {name: request.query_params.get(name, "") for name in ("back", "late")}
-    numbers = {name: int(text) if text.isdecimal() else None for name, text in counts.items()}
-    return {"act": act, "done": done, **numbers}
+    flash: dict[str, Any] = {"act": act, "done": done}
+    for name in ("back", "late"):
+        text = request.query_params.get(name, "")
+        flash[name] = int(text) if text.isdecimal() else None
+    return flash
 
 
 @cache

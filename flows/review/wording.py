@@ -54,10 +54,14 @@ def sentence(question: Question, choice: str) -> str:
 
 
 def _taken(question: Question, winner: Side) -> str:
-    field, value = question.field or "The value", question.values.get(winner.value)
-    changed = f"{field} is cleared there" if value is None else f"{field} becomes “{value}” there"
+    field = question.field or "The value"
+    value = question.values.get(winner.value)
+    changed = f"{field} becomes “{value}” there"
+    if value is None:
+        changed = f"{field} is cleared there"
     loser = winner.other.label
-    return f"{loser[:1].upper()}{loser[1:]} gets {winner.label}'s value: {changed}."
+    loser = f"{loser[:1].upper()}{loser[1:]}"
+    return f"{loser} gets {winner.label}'s value: {changed}."
 
 
 def _sides(question: Question) -> tuple[str, str]:

@@ -65,9 +65,10 @@ class Desk:
     def folders(self) -> list[Path]:
         """The folders of all runs, brought here from the store where they have to be."""
         names = {name for name in stores.stored(self.pair) if is_name(name)}
-        there = [path for path in self.folder.glob("*") if path.is_dir()]
-        names |= {path.name for path in there if not path.name.startswith(".")}
-        folders = (stores.brought(self.pair, self.folder / name) for name in sorted(names))
+        for path in self.folder.glob("*"):
+            if path.is_dir() and not path.name.startswith("."):
+                names.add(path.name)
+        folders = [stores.brought(self.pair, self.folder / name) for name in sorted(names)]
         return [folder for folder in folders if folder.is_dir()]
 
 

@@ -74,8 +74,10 @@ def recover(run: Run) -> int:
 
 def _finish(run: Run, journal: Journal, *, state: str = "") -> None:
     """Resolve doubts in a journal, and settle what was done. `state` is the run's from then on."""
-    outcomes = resolve(run.desk_for(journal), run.ledger, doubts.answers(run.ledger))
-    if state or any(outcome.status is not Status.UNCERTAIN for outcome in outcomes):
+    answers = doubts.answers(run.ledger)
+    outcomes = resolve(run.desk_for(journal), run.ledger, answers)
+    known = any(outcome.status is not Status.UNCERTAIN for outcome in outcomes)
+    if state or known:
         settle_journal(run, journal, state=state)
     log.info("recovered", extra={"run": journal.run_id, "in_doubt": len(outcomes)})
 

@@ -149,10 +149,11 @@ def contacts_of(delivery: Mapping[str, Any]) -> list[str]:
 
     A TaskCreate may name none (docs/ghl.md#webhooks).
     """
-    kind = str(delivery.get("type") or "")
-    named = delivery.get("id") if kind.startswith("Contact") else None
-    keys = [delivery.get("contactId"), named]
-    return list(dict.fromkeys(key for key in keys if isinstance(key, str) and key))
+    keys = [delivery.get("contactId")]
+    if str(delivery.get("type") or "").startswith("Contact"):  # of others, `id` is their own
+        keys.append(delivery.get("id"))
+    named = [key for key in keys if isinstance(key, str) and key]
+    return list(dict.fromkeys(named))
 
 
 def _parsed(body: bytes) -> dict[str, Any] | None:

@@ -47,11 +47,14 @@ SCOPES = (
 
 def scopes_of(pair: Pair, level: Level) -> tuple[str, ...]:
     """What an app is asked to grant: the least, and what the mapped kinds need beyond that."""
-    kinds = (GHL[each.entity] for each in pair.mapping.entities)
-    more = [scope for kind in kinds for scope in kind.scopes]
-    more += [f"{GHL[kind].scope}.readonly" for kind in named(pair.mapping)]
-    agency = ["oauth.write", "oauth.readonly"] if level == "Company" else []
-    return tuple(dict.fromkeys((*SCOPES, *more, *agency)))
+    scopes = list(SCOPES)
+    for mapped in pair.mapping.entities:
+        scopes += GHL[mapped.entity].scopes
+    for kind in named(pair.mapping):
+        scopes.append(f"{GHL[kind].scope}.readonly")
+    if level == "Company":  # to list the agency's locations, and to get a token of each
+        scopes += ["oauth.write", "oauth.readonly"]
+    return tuple(dict.fromkeys(scopes))
 
 
 def app_of(pair: Pair, *, level: Level = "Location", redirect: str = "") -> OAuthApp:

@@ -26,13 +26,16 @@ FIELDS = (
 
 def list_businesses(call: Call) -> Answer:
     """GET /businesses/?locationId=&limit=100&skip=0."""
-    location, settings = call.location(call.query.get("locationId")), call.state.settings
+    settings = call.state.settings
+    location = call.location(call.query.get("locationId"))
     businesses = call.state.live(Business, location.id)
     if settings.companies_late:
-        shown = call.state.now() - int(settings.lag_seconds * 1000)
-        businesses = [one for one in businesses if one.added <= shown]
-    skip, limit = call.number("skip", 0, len(businesses)), call.number("limit", 100, 100)
-    return Answer(200, {"businesses": [shape(one) for one in businesses[skip : skip + limit]]})
+        shown_until = call.state.now() - int(settings.lag_seconds * 1000)
+        businesses = [one for one in businesses if one.added <= shown_until]
+    skip = call.number("skip", 0, len(businesses))
+    limit = call.number("limit", 100, 100)
+    page = businesses[skip : skip + limit]
+    return Answer(200, {"businesses": [shape(one) for one in page]})
 
 
 def get_business(call: Call) -> Answer:

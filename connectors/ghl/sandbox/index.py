@@ -47,10 +47,12 @@ class Order:
 
     def between(self, low: int | None, high: int | None) -> tuple[int, int]:
         """Positions of the entries with low <= milliseconds <= high."""
-        start = 0 if low is None else bisect_left(self.entries, (low, ""))
-        return start, len(self.entries) if high is None else bisect_left(
-            self.entries, (high + 1, "")
-        )
+        start, end = 0, len(self.entries)
+        if low is not None:
+            start = bisect_left(self.entries, (low, ""))
+        if high is not None:
+            end = bisect_left(self.entries, (high + 1, ""))
+        return start, end
 
     def after(self, entry: Entry) -> int:
         """Position of the first entry greater than this one."""

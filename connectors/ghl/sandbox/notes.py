@@ -27,9 +27,11 @@ NAMES = {
 def list_notes(call: Call) -> Answer:
     """GET /contacts/{contactId}/notes: all of them, newest first, no paging."""
     contact = call.contact()
-    notes = (call.state.notes[one] for one in reversed(call.state.notes_of.get(contact.id, [])))
+    newest_first = reversed(call.state.notes_of.get(contact.id, []))
+    notes = [call.state.notes[one] for one in newest_first]
     live = [shapes.note(one) for one in notes if not one.deleted]
-    return Answer(200, {"notes": live[: call.state.settings.notes_list_max or None]})
+    most = call.state.settings.notes_list_max or None
+    return Answer(200, {"notes": live[:most]})
 
 
 def get_note(call: Call) -> Answer:

@@ -135,9 +135,9 @@ def searched(call: Call) -> Answer:
     matches = _standing(call.state, location.id, body.get("query", ""))
     limit = min(int(body["limit"]), SEARCH_MAX)
     start = max(int(body.get("page", 1)) - 1, 0) * limit
-    after = body.get("searchAfter")
-    if isinstance(after, list) and len(after) == 2 and str(after[0]).isdigit():
-        start = _after(matches, (int(after[0]), str(after[1])))
+    match body.get("searchAfter"):
+        case [added, key] if str(added).isdigit():
+            start = _after(matches, (int(added), str(key)))
     page = matches[start : start + limit]
     items = [_search_item(call.state, one) for one in page]
     if call.state.settings.opportunity_cursor:

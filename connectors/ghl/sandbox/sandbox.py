@@ -403,7 +403,12 @@ def _instant(row: Mapping[str, Any], name: str, default: int) -> int:
 
 def _unwritable(row: Mapping[str, Any]) -> dict[str, Any]:
     """What only direct access may set: the business link, the type, secondary emails and phones."""
-    names = {"businessId": "business_id", "type": "type"}
-    changes: dict[str, Any] = {attr: row[wire] for wire, attr in names.items() if wire in row}
+    changes: dict[str, Any] = {}
+    for wire, attr in (("businessId", "business_id"), ("type", "type")):
+        if wire in row:
+            changes[attr] = row[wire]
     lists = {"additionalEmails": "additional_emails", "additionalPhones": "additional_phones"}
-    return {**changes, **{attr: tuple(row[wire]) for wire, attr in lists.items() if wire in row}}
+    for wire, attr in lists.items():
+        if wire in row:
+            changes[attr] = tuple(row[wire])
+    return changes

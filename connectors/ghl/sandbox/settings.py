@@ -197,7 +197,9 @@ def _fits(value: Any, wanted: Any) -> bool:
         return isinstance(value, bool) and isinstance(wanted, bool)
     if isinstance(wanted, float):
         return isinstance(value, (int, float)) and value >= 0
-    return isinstance(value, type(wanted)) and not (isinstance(value, int) and value < 0)
+    if isinstance(value, int) and value < 0:
+        return False
+    return isinstance(value, type(wanted))
 
 
 def _describe(wanted: Any) -> str:

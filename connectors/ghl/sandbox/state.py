@@ -198,10 +198,12 @@ class State:
 
     def _keys(self, contact: Contact) -> Iterator[tuple[Keys, str]]:
         emails, phones = self._emails[contact.location_id], self._phones[contact.location_id]
-        for value in {one.casefold() for one in (contact.email, *contact.additional_emails) if one}:
-            yield emails, value
-        for value in {one for one in (contact.phone, *contact.additional_phones) if one}:
-            yield phones, value
+        own_emails = filter(None, (contact.email, *contact.additional_emails))
+        for email in {one.casefold() for one in own_emails}:
+            yield emails, email
+        own_phones = filter(None, (contact.phone, *contact.additional_phones))
+        for phone in set(own_phones):
+            yield phones, phone
 
     # -- the rest
 

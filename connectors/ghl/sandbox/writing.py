@@ -186,8 +186,11 @@ class Writer:
 def _pick(
     item: Mapping[str, Any], fields: Mapping[str, CustomField], by_key: Mapping[str, CustomField]
 ) -> CustomField | None:
+    if str(item.get("id")) in fields:
+        return fields[str(item["id"])]
+    # A key is taken with and without the kind in front, and in place of the id.
     key = str(item.get("key") or item.get("id") or "")
-    return fields.get(str(item.get("id"))) or by_key.get(key) or by_key.get(f"contact.{key}")
+    return by_key.get(key) or by_key.get(f"contact.{key}")
 
 
 def _stored(field: CustomField, value: Any, at: int) -> Any:
