@@ -99,17 +99,17 @@ class FilesConnector:
             layout = self._layout(entity)
             volumes = self._library.open(entity)
             survey = surveyed(volumes, layout)
-            shown = (
-                record
-                for _, part in records(volumes, layout)
-                if (record := layout.record(part.values or {})).key not in survey.doubles
-                and _within(record, scope)
-            )
+            every = (layout.record(part.values or {}) for _, part in records(volumes, layout))
+            # Of rows with one key nobody can say which is the record.
+            single = (record for record in every if record.key not in survey.doubles)
+            shown = (record for record in single if _within(record, scope))
             yield from _pages(layout, shown, scope)
         except (BrokenFileError, ConfigError) as error:
             yield Proof(complete=False, why_incomplete=str(error), partial=partly)
             return
-        why = f"{survey.unread} rows cannot be taken as they are" if survey.unread else ""
+        why = ""
+        if survey.unread:
+            why = f"{survey.unread} rows cannot be taken as they are"
         yield Proof(not why, why, partial=partly, quarantined=tuple(survey.quarantined))
 
     def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
@@ -193,18 +193,23 @@ def _within(record: Record, scope: Scope) -> bool:
 def _pages(layout: Layout, shown: Iterator[Record], scope: Scope) -> Iterator[Page]:
     """Pages of at most _ROWS, the first with what the scope covers wholly."""
     child = layout.entity.parent is not None
-    wanted = (scope.parents if child else scope.keys) if scope.since is None else None
-    covers = tuple(wanted or ())
+    covers: tuple[str, ...] = ()
+    if scope.since is None:
+        covers = tuple((scope.parents if child else scope.keys) or ())
+    # With a time, what did not change is left out: a contact that is shown covers itself alone.
+    own = not child and scope.since is not None
     rows: list[Record] = []
     for record in shown:
         rows.append(record)
         if len(rows) == _ROWS:
-            yield _page(layout, rows, covers, own=not child and scope.since is not None)
+            yield _page(layout, rows, covers, own=own)
             rows, covers = [], ()
     if rows or covers:
-        yield _page(layout, rows, covers, own=not child and scope.since is not None)
+        yield _page(layout, rows, covers, own=own)
 
 
 def _page(layout: Layout, rows: Sequence[Record], covers: tuple[str, ...], *, own: bool) -> Page:
     lines = _ENCODER.encode_lines([layout.line(record) for record in rows])
-    return Page(lines, len(rows), tuple(record.key for record in rows) if own else covers)
+    if own:
+        covers = tuple(record.key for record in rows)
+    return Page(lines, len(rows), covers)

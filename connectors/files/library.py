@@ -45,14 +45,14 @@ class Library:
     def places(self) -> dict[Entity, str]:
         """Where the files of each entity lie, without user and password."""
         own = self.settings
-        paths = {
-            entity: storage_of(file.path, own.folder, self.sleep)[1]
-            for entity, file in own.entities.items()
-        }
-        return {
-            entity: bare(path) if "://" in path else str(Path(path).resolve())
-            for entity, path in paths.items()
-        }
+        places = {}
+        for entity, file in own.entities.items():
+            _, path = storage_of(file.path, own.folder, self.sleep)
+            if "://" in path:
+                places[entity] = bare(path)
+            else:
+                places[entity] = str(Path(path).resolve())
+        return places
 
     def open(self, entity: Entity) -> list[Volume]:
         """Every file of an entity, read whole and checked for the declared columns."""
@@ -118,13 +118,13 @@ class Library:
             raise _unreadable(name, error) from None
         word = "line" if own.format in ("csv", "jsonl") else "row"
         label = name.rpartition("/")[2]
-        volume = Volume(
-            name, file, sheet_of(own.format, file.content, label, settings, young=file.young), word
-        )
-        fields = own.fields.get(entity, ())
-        skipped = {TAGS} if settings.tags else set()
+        sheet = sheet_of(own.format, file.content, label, settings, young=file.young)
+        volume = Volume(name, file, sheet, word)
+        fields = list(own.fields.get(entity, ()))
+        if settings.tags and TAGS in fields:  # which column they are in, the settings say
+            fields.remove(TAGS)
         bare = Layout(entity, settings, (), ZoneInfo(own.timezone))
-        volume.check(bare, [name for name in fields if name not in skipped])
+        volume.check(bare, fields)
         return volume
 
     def _fields_of(self, entity: Entity) -> tuple[str, ...]:

@@ -126,25 +126,19 @@ class Disk:
         given = Path(path)
         try:
             if given.is_dir():
-                files = sorted(
-                    file
-                    for file in given.iterdir()
-                    if file.is_file() and _counts(file.name, suffixes)
-                )
-            elif _PATTERN & set(given.name) and not given.exists():
-                files = sorted(
-                    file for file in given.parent.glob(given.name) if _counts(file.name, suffixes)
-                )
-            elif not given.exists():
-                raise _nothing(path, "does not exist")
-            else:
+                candidates = [file for file in given.iterdir() if file.is_file()]
+            elif given.exists():
                 return [str(given.resolve())]
+            elif _PATTERN & set(given.name):
+                candidates = list(given.parent.glob(given.name))
+            else:
+                raise _nothing(path, "does not exist")
         except OSError as error:
             raise _nothing(path, f"cannot be read ({error.strerror})") from None
+        files = sorted(file for file in candidates if _counts(file.name, suffixes))
         if not files:
-            raise _nothing(
-                path, f"holds no file named {' or '.join('*' + suffix for suffix in suffixes)}"
-            )
+            wanted = " or ".join(f"*{suffix}" for suffix in suffixes)
+            raise _nothing(path, f"holds no file named {wanted}")
         return [str(file.resolve()) for file in files]
 
     def stamp(self, name: str) -> str:
@@ -222,9 +216,8 @@ class Disk:
             new = not beside.exists()
             lock = stack.enter_context(beside.open("a+"))
             if new and file.exists():
-                shutil.copymode(
-                    file, beside
-                )  # whoever may write the file takes part in the lock, and nobody else
+                # Whoever may write the file takes part in the lock, and nobody else.
+                shutil.copymode(file, beside)
             self._wait(lock.fileno(), name, seconds)
             yield
 
@@ -232,8 +225,10 @@ class Disk:
         """Kept in the lock file: the number of a row that was deleted is never given to another."""
         file = Path(name)
         lock = file.parent / f".{file.name}.lock"
-        text = lock.read_text().strip() if lock.exists() else ""
-        known = int(text) if text.isdecimal() else 0
+        known = 0
+        if lock.exists():
+            text = lock.read_text().strip()
+            known = int(text) if text.isdecimal() else 0
         if reached > known:
             lock.write_text(str(reached))
         return max(known, reached)
@@ -296,14 +291,22 @@ class Remote:
                 names = sorted(
                     name for name in listed if _counts(PurePosixPath(name).name, suffixes)
                 )
+            elif self._files.exists(path):
+                names = [path]
             else:
-                names = [path] if self._files.exists(path) else []
+                names = []
         # Each of fsspec's file systems fails in its own ways.
         except Exception as error:  # noqa: BLE001
             raise _nothing(path, f"cannot be reached ({type(error).__name__})") from None
         if not names:
             raise _nothing(path, "does not exist, or holds no such files")
-        return [name if "://" in name else f"{self._scheme}://{name.lstrip('/')}" for name in names]
+        return list(map(self._whole, names))
+
+    def _whole(self, name: str) -> str:
+        """A name with its scheme, which most of fsspec's file systems leave out."""
+        if "://" in name:
+            return name
+        return f"{self._scheme}://{name.lstrip('/')}"
 
     def stamp(self, name: str) -> str:
         """What the file system tells of the file: an ETag, a time, a size."""

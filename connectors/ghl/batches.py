@@ -56,10 +56,8 @@ def jobs_of(writes: Sequence[Write], settings: GhlSettings, carrier: Carrier) ->
         if kind == "tags" and len(members) > 1:
             jobs += [_job(part, carrier.tags) for part in chunks(members, settings.tag_batch)]
         elif kind == "business" and len(members) > 1:
-            jobs += [
-                _job(part, carrier.business)
-                for part in chunks(members, _size(members, settings.business_batch))
-            ]
+            size = _size(members, settings.business_batch)
+            jobs += [_job(part, carrier.business) for part in chunks(members, size)]
         else:
             jobs += [_single(write, carrier) for write in members]
     return jobs

@@ -67,9 +67,8 @@ def consent(app: OAuthApp) -> Consent:
     GHL does not document the challenge, and may ignore it.
     """
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
-    challenge = (
-        base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    )
+    digest = hashlib.sha256(verifier.encode()).digest()
+    challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     query = {
         "response_type": "code",
         "client_id": app.client_id,
@@ -128,14 +127,14 @@ class Exchange:
         It is asked for without the PKCE verifier where GHL does not know that property.
         """
         form = {"grant_type": "authorization_code", "code": code, "user_type": self._app.user_type}
-        form |= {"redirect_uri": self._app.redirect_uri} if self._app.redirect_uri else {}
+        if self._app.redirect_uri:
+            form["redirect_uri"] = self._app.redirect_uri
+        # Never twice: a code is spent by its first use, also where the answer is lost.
+        if not verifier:
+            return self._send(form, replay=False)
         try:
-            return self._send(
-                {**form, "code_verifier": verifier} if verifier else form, replay=False
-            )
+            return self._send({**form, "code_verifier": verifier}, replay=False)
         except InvalidField:
-            if not verifier:
-                raise
             return self._send(form, replay=False)
 
     def close(self) -> None:
@@ -247,9 +246,10 @@ def explain_oauth(request: Request, answer: Answer) -> ConnectorError | None:
     status = answer.status
     if status < 300:
         return None
-    body = answer.parsed()
-    said = str(body.get("error") or "") if isinstance(body, dict) else ""
-    code = said if said.replace("_", "").isalpha() else "no reason given"
+    code = "no reason given"
+    match answer.parsed():
+        case {"error": str(said)} if said.replace("_", "").isalpha():
+            code = said
     if status == 429:
         return Exhausted(
             f"{request.name} was refused: too many requests", code="EXHAUSTED_BURST", status=status

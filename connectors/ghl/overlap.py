@@ -6,7 +6,7 @@ Their results come in the order they were asked for.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -51,20 +51,25 @@ def skipping(fetch: Callable[[int], list[Row]], *, width: int) -> Iterator[tuple
     after a page that is shorter than another, or where nothing new comes twice: a page may be cut
     short, and GHL may allow shorter pages than were asked for.
     """
-    last, longest, ends, short, read = "", 0, 0, False, 0
+    last, longest, read = "", 0, 0
+    ends = 0  # how often in a row nothing new came: after a short page it counts twice
+    short = False
     with ThreadPoolExecutor(max(1, width)) as pool:
         ahead = _Ahead(pool, fetch)
         try:
             while ends < 2:
+                # After a short page nothing is asked for ahead: it is likely to be the last.
                 depth = 1 if short else min(width, 1 + read // RAMP)
                 rows = ahead.next(depth, stride=max(1, longest - 1))
-                moved = len({row.head.key for row in rows}) < len(rows)
-                moved = moved or (bool(last) and (not rows or rows[0].head.key != last))
+                moved = _moved(rows, last)
                 yield rows, moved
                 if moved:
                     return
                 news = len(rows) - bool(last)
-                ends = 0 if news > 0 else ends + 1 + short
+                if news > 0:
+                    ends = 0
+                else:
+                    ends += 1 + short
                 longest = max(longest, len(rows))
                 short = len(rows) < longest
                 read += 1
@@ -73,6 +78,17 @@ def skipping(fetch: Callable[[int], list[Row]], *, width: int) -> Iterator[tuple
                     ahead.advance(len(rows) - 1)
         finally:
             ahead.drop()
+
+
+def _moved(rows: Sequence[Row], last: str) -> bool:
+    """Whether a page does not begin with the row that the one before ended with, or has one twice.
+
+    `last` is that row's key, empty before the first page.
+    """
+    keys = [row.head.key for row in rows]
+    if len(set(keys)) < len(keys):
+        return True
+    return bool(last) and keys[:1] != [last]
 
 
 class _Ahead:
@@ -91,7 +107,9 @@ class _Ahead:
         """The page at the present place, with `depth` pages in flight."""
         if self._flights and self._flights[0][0] != self._skip:
             self.drop()
-        skip = self._flights[-1][0] + stride if self._flights else self._skip
+        skip = self._skip
+        if self._flights:
+            skip = self._flights[-1][0] + stride
         while len(self._flights) < depth:
             self._flights.append((skip, self._pool.submit(self._fetch, skip)))
             skip += stride

@@ -80,9 +80,8 @@ class Span:
         What has been split off of that since is taken away from it.
         """
         self.counted_high = self.asked_high
-        self.total = total - sum(
-            lost or 0 for low, lost in self.split_off.items() if self._counted(low)
-        )
+        lost = [count or 0 for low, count in self.split_off.items() if self._counted(low)]
+        self.total = total - sum(lost)
 
     def lose(self, low: int, total: int) -> None:
         """Learn how many contacts lie in the span that was split off at `low`."""
@@ -150,8 +149,9 @@ class Sweep:
 
     def _next_span(self) -> Span | None:
         waiting = [span for span in self._spans if not span.flying and not span.done]
-        if self._ranges_work is None:  # unproven: the first filtered request goes alone
-            waiting = [span for span in waiting if not (span.filters and self._probing())]
+        if self._ranges_work is None and self._probing():
+            # Unproven: the first filtered request goes alone.
+            waiting = [span for span in waiting if not span.filters]
         if waiting:
             return waiting[0]
         return self._split()
@@ -160,20 +160,17 @@ class Sweep:
         return any(span.flying and span.filters for span in self._spans)
 
     def _split(self) -> Span | None:
-        if self._ranges_work is False or (self._ranges_work is None and len(self._spans) > 1):
+        unproven = self._ranges_work is None and len(self._spans) > 1
+        if self._ranges_work is False or unproven:
             return None
-        widest = max(
-            (span for span in self._spans if not span.done), key=self._pages_left, default=None
-        )
-        if (
-            widest is None
-            or widest.at is None
-            or self._pages_left(widest) < 2
-            or not self._affordable()
-        ):
+        going_on = [span for span in self._spans if not span.done]
+        widest = max(going_on, key=self._pages_left, default=None)
+        if widest is None or widest.at is None or self._pages_left(widest) < 2:
+            return None
+        if not self._affordable():
             return None
         middle = self._middle(widest, widest.at)
-        if middle <= widest.at + 1:
+        if middle <= widest.at + 1:  # all that is left was added in the same moment
             return None
         later = Span(low=middle, high=widest.high, parent=widest)
         widest.high, widest.split_off[middle] = middle, None
@@ -197,8 +194,10 @@ class Sweep:
     def _pages_left(self, span: Span) -> int:
         if span.done or span.total is None:
             return 0
-        unread = span.total - span.read - (self._page_size if span.flying else 0)
-        return max(0 if span.flying else 1, math.ceil(unread / self._page_size))
+        pages = math.ceil((span.total - span.read) / self._page_size)
+        if span.flying:
+            return max(0, pages - 1)
+        return max(1, pages)  # where the count says all is read, one page finds the end
 
     def _affordable(self) -> bool:
         # One more page for the new span, and one that finds the old one empty where the split was
@@ -225,15 +224,15 @@ class Sweep:
     def _honoured(self, span: Span, rows: list[Row]) -> bool:
         if self._ranges_work:
             return True
-        low, high = span.low or 0, span.high
+        low = span.low or 0
+        high = math.inf if span.high is None else span.high
         times = [position(row) for row in rows]
-        self._ranges_work = all(
-            at is not None and at >= low and (high is None or at < high) for at in times
-        )
+        self._ranges_work = all(at is not None and low <= at < high for at in times)
         return self._ranges_work
 
     def _give_up_ranges(self) -> None:
         self._ranges_work = False
+        # What the others read is seen already; the first one goes on from where it is, to the end.
         first = self._spans[0]
         first.high = None
         first.done = False
@@ -285,7 +284,8 @@ class Sweep:
         again: set[str] = set()
         count = total
         for page in single(self._fetch, page_size=self._page_size):
-            count = page.total if page.total is not None else count
+            if page.total is not None:
+                count = page.total
             rows = rows_of(page.contacts)
             remember(again, rows)
             missed = [row for row in rows if row.head.key not in self._seen]
@@ -354,11 +354,10 @@ def remember(seen: set[str], rows: Iterable[Row]) -> None:
 
 def position(row: Row) -> int | None:
     """The row's place in the order of dateAdded, epoch ms: the first member of its searchAfter."""
-    cursor = row.head.searchAfter
-    first = cursor[0] if cursor else None
-    if not isinstance(first, int | float):
-        return None
-    return int(first)
+    match row.head.searchAfter:
+        case [int() | float() as milliseconds, *_]:
+            return int(milliseconds)
+    return None
 
 
 def _iso(milliseconds: int) -> str:

@@ -56,11 +56,13 @@ def database_url(text: str) -> sa.URL:
 
 def _check_file(url: sa.URL) -> None:
     name = url.database
-    if name and name != ":memory:" and not name.startswith("file:") and not Path(name).is_file():
-        raise _refused(
-            f"there is no database file {Path(name).absolute()}",
-            "correct the path, or create the database",
-        )
+    if not name or name == ":memory:" or name.startswith("file:") or Path(name).is_file():
+        return
+    # SQLite would make an empty one: all people would be gone.
+    raise _refused(
+        f"there is no database file {Path(name).absolute()}",
+        "correct the path, or create the database",
+    )
 
 
 def open_engine(settings: SqlSettings) -> sa.Engine:
@@ -76,7 +78,7 @@ def open_engine(settings: SqlSettings) -> sa.Engine:
     except ModuleNotFoundError as error:
         remedy = f"install it: {to_install(str(error.name))}"
         raise _refused(f"the driver {error.name} is not installed", remedy) from None
-    except TypeError:
+    except TypeError:  # a dialect whose pool takes no size
         engine = sa.create_engine(url, hide_parameters=True)
     match engine.dialect.name:
         case "sqlite":
@@ -181,36 +183,48 @@ def identity(engine: sa.Engine) -> str:
     """
     url = engine.url
     name = url.database or ""
+    place = f"{url.host or ''}:{url.port or ''}/{name}"
     if engine.dialect.name == "sqlite":
-        place = str(Path(name).absolute()) if name and not name.startswith(":") else name
-    else:
-        place = f"{url.host or ''}:{url.port or ''}/{name}"
+        place = name
+        if name and not name.startswith(":"):
+            place = str(Path(name).absolute())
     return f"{engine.dialect.name}://{place}#{_inner_identity(engine)}"
 
 
 def place_of(engine: sa.Engine, table: sa.Table) -> str:
     """A table, the same by whatever host name, user or spelling it is reached."""
-    kind, url = engine.dialect.name, engine.url
     schema = table.schema or sa.inspect(engine).default_schema_name
+    kind = engine.dialect.name
     if kind == "sqlite":
-        name = url.database or ""
-        server = str(Path(name).resolve()) if name and not name.startswith((":", "file:")) else name
+        server = _file_of(engine.url)
     else:
         # The first statement alone asks for what no other server says of itself.
-        server = _inner_identity(engine, _INNER.get(kind, ())[:1])
-        if not server:
-            server = f"{(url.host or '').lower()}:{url.port or ''}" + (
-                f"/{url.database}" if kind == "postgresql" else ""
-            )
+        server = _inner_identity(engine, _INNER.get(kind, ())[:1]) or _address(engine.url)
     return f"{kind}:{server}/{schema}.{table.name}"
 
 
+def _file_of(url: sa.URL) -> str:
+    name = url.database or ""
+    if not name or name.startswith((":", "file:")):
+        return name
+    return str(Path(name).resolve())
+
+
+def _address(url: sa.URL) -> str:
+    """Host and port; of PostgreSQL with the database, since a schema's name does not say it."""
+    address = f"{(url.host or '').lower()}:{url.port or ''}"
+    if url.get_backend_name() == "postgresql":
+        address += f"/{url.database}"
+    return address
+
+
 def _inner_identity(engine: sa.Engine, statements: Sequence[str] | None = None) -> str:
-    queries = _INNER.get(engine.dialect.name, ()) if statements is None else statements
-    for statement in queries:
+    if statements is None:
+        statements = _INNER.get(engine.dialect.name, ())
+    for statement in statements:
         try:
             with engine.connect() as connection:
                 return str(connection.exec_driver_sql(statement).scalar())
-        except sa.exc.DBAPIError:
+        except sa.exc.DBAPIError:  # not every user may ask it, and not every version knows it
             continue
     return ""

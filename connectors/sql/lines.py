@@ -75,15 +75,18 @@ class Lines:
 
     def page(self, rows: Sequence[Row], *, own: bool) -> Page:
         """Some rows as a page; with `own` it covers the keys that it shows."""
-        shown = [line for row in rows if (line := self._line(row)) is not None]
+        made = map(self._line, rows)
+        shown = [line for line in made if line is not None]
         try:
             lines = _ENCODER.encode_lines(shown)
         except (ValueError, TypeError, OverflowError):
+            # One by one only where it has to be: the page as a whole is what makes it fast.
             shown = [line for line in shown if self._encodes(line)]
             lines = _ENCODER.encode_lines(shown)
-        return Page(
-            lines, len(shown), tuple(str(line[self._key_label]) for line in shown) if own else ()
-        )
+        covers: tuple[str, ...] = ()
+        if own:
+            covers = tuple(str(line[self._key_label]) for line in shown)
+        return Page(lines, len(shown), covers)
 
     def _line(self, row: Row) -> dict[str, Any] | None:
         key = None
@@ -98,13 +101,12 @@ class Lines:
                 line[name] = read(row)
             for name, shown in self._shown:
                 line[name] = line[shown]
-        except (ValueError, TypeError, OverflowError, OSError) as error:
-            why = (
-                str(error)
-                if isinstance(error, UnfitError)
-                else "a value is not what its column says"
-            )
-            self._set_aside(key, why)
+        except UnfitError as error:
+            self._set_aside(key, str(error))
+            return None
+        except (ValueError, TypeError, OverflowError, OSError):
+            # The error's own words may hold the value.
+            self._set_aside(key, "a value is not what its column says")
             return None
         if key is None:
             self._tally.quarantined.append(f"{self._table}: a row without a key")
@@ -180,7 +182,9 @@ def _shown(layout: Layout) -> list[tuple[str, str]]:
 
 def _value_reader(column: Field, at: Mapping[str, int]) -> Callable[[Row], Any]:
     place, convert = at[column.name], reader(column)
-    return lambda row: row[place] if convert is None else convert(row[place])
+    if convert is None:
+        return lambda row: row[place]
+    return lambda row: convert(row[place])
 
 
 def _mark_reader(column: Field, at: Mapping[str, int]) -> Callable[[Row], bool]:
@@ -199,8 +203,10 @@ def _tag_reader(
 ) -> Callable[[Row], list[str]]:
     place = layout.tags
     assert place is not None  # noqa: S101  the caller asked
-    if place.field is not None or columns.tags_at is not None:
-        number = at[place.field.name] if place.field is not None else columns.tags_at or 0
+    number = columns.tags_at
+    if place.field is not None:
+        number = at[place.field.name]
+    if number is not None:
         return lambda row: tagging.parse(place, row[number])
     preloaded, key = columns.preloaded or {}, at[layout.key[0].name]
     return lambda row: tagging.parse(place, preloaded.get(row[key]))

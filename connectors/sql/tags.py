@@ -45,9 +45,8 @@ def parse(place: TagPlace, value: Any) -> list[str]:
         tags: Iterable[object] = str(value).split(place.delimiter)
     else:
         tags = _listed(value)
-    named = [text for tag in tags if tag is not None and (text := str(tag).strip())]
-    if len(set(named)) == len(named):
-        return named
+    texts = [str(tag).strip() for tag in tags if tag is not None]
+    named = [text for text in texts if text]
     return list(dict.fromkeys(named))
 
 
@@ -108,10 +107,10 @@ def stored(
     """Tags as their column takes them, spaced as the column was."""
     assert place.field is not None  # noqa: S101  only called for the forms that have a column
     if place.form == "delimited":
-        spaced = isinstance(current, str) and f"{place.delimiter} " in current
-        return coerce(
-            place.field, (f"{place.delimiter} " if spaced else place.delimiter).join(tags) or None
-        )
+        between = place.delimiter
+        if isinstance(current, str) and f"{between} " in current:
+            between = f"{between} "
+        return coerce(place.field, between.join(tags) or None)
     if place.field.kind in (Kind.JSON, Kind.ARRAY) and not place.field.raw:
         return list(tags)
     return json.dumps(list(tags), ensure_ascii=False)
@@ -136,9 +135,8 @@ def _joined(place: TagPlace) -> tuple[sa.ColumnElement[Any], sa.FromClause]:
     if place.names_key is None or place.names_name is None:
         return _text(place.tag), join
     names = place.names_name.column.table
-    return _name(place, place.names_name), join.join(
-        names, names.c[place.names_key.name] == place.tag.column
-    )
+    same = names.c[place.names_key.name] == place.tag.column
+    return _name(place, place.names_name), join.join(names, same)
 
 
 def _name(place: TagPlace, field: Field) -> sa.ColumnElement[Any]:
@@ -148,7 +146,8 @@ def _name(place: TagPlace, field: Field) -> sa.ColumnElement[Any]:
     """
     if place.language is None:
         return _text(field)
-    own, first = (field.column[said].as_string() for said in (place.language, _FIRST))
+    own = field.column[place.language].as_string()
+    first = field.column[_FIRST].as_string()
     return sa.func.coalesce(own, first)
 
 
@@ -163,8 +162,11 @@ _FIRST = "en_US"
 
 def _conditions(place: TagPlace) -> list[sa.ColumnElement[bool]]:
     """What selects this entity's rows of the join table, and its names."""
-    ours = [] if place.links is None else place.links.conditions()
-    return ours + ([] if place.named is None else place.named.conditions())
+    conditions = []
+    for rows in (place.links, place.named):
+        if rows is not None:
+            conditions += rows.conditions()
+    return conditions
 
 
 def aggregated(layout: Layout, dialect: str) -> sa.Subquery | None:
@@ -264,13 +266,15 @@ def _ids(
     if place.names_key is None or place.names_name is None:
         return [coerce(place.tag, tag)]
     name, key = _name(place, place.names_name), place.names_key.column
-    named = sa.select(key, name).where(*([] if place.named is None else place.named.conditions()))
-    # SQLite's lower() knows ASCII alone: other names are compared here.
-    rows = connection.execute(
-        named.where(sa.func.lower(name) == tag.lower()) if tag.isascii() else named
-    ).all()
-    same = [(tag_id, spelling) for tag_id, spelling in rows if str(spelling).lower() == tag.lower()]
-    return [tag_id for tag_id, _ in sorted(same, key=lambda row: row[1] != tag)]
+    named = sa.select(key, name)
+    if place.named is not None:
+        named = named.where(*place.named.conditions())
+    if tag.isascii():
+        # SQLite's lower() knows ASCII alone: other names are all read, and compared here.
+        named = named.where(sa.func.lower(name) == tag.lower())
+    same = [row for row in connection.execute(named) if str(row[1]).lower() == tag.lower()]
+    exact_first = sorted(same, key=lambda row: row[1] != tag)
+    return [tag_id for tag_id, _ in exact_first]
 
 
 def _named(

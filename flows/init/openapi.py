@@ -6,7 +6,7 @@ Where each lies, how it pages, and what its records hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +97,9 @@ class Document:
     def _at(self, reference: str) -> Schema:
         node: Any = self.root
         for step in reference.removeprefix("#/").split("/"):
-            node = node.get(step, {}) if isinstance(node, Mapping) else {}
+            if not isinstance(node, Mapping):
+                return {}
+            node = node.get(step, {})
         return node if isinstance(node, Mapping) else {}
 
     def _answer(self, operation: Schema) -> Schema:
@@ -124,12 +126,15 @@ class Document:
         if place.count(".") >= 1:
             return
         for name, member in schema.get("properties", {}).items():
-            yield from self._lists(self.whole(member), f"{place}.{name}" if place else name)
+            path = f"{place}.{name}" if place else name
+            yield from self._lists(self.whole(member), path)
 
     def _collection(self, template: str, methods: Schema, items: str, row: Schema) -> Collection:
         columns = tuple(self._columns(row, "", 0))
         key = key_of(columns)
-        said: dict[str, Any] = {"items": items} if items else {}
+        said: dict[str, Any] = {}
+        if items:
+            said["items"] = items
         single = self._single(template)
         said |= self._writing(methods, single, key)
         parameters = [self.whole(one) for one in methods["get"].get("parameters", [])]
@@ -231,9 +236,12 @@ def _type(schema: Schema) -> FieldType:
 
 
 def _examples(schema: Schema) -> tuple[str, ...]:
+    examples = [schema.get("example")]
     listed = schema.get("examples")
-    examples = [*(listed if isinstance(listed, list) else []), schema.get("example")]
-    return tuple(str(one) for one in examples if isinstance(one, str | int) and one != "")
+    if isinstance(listed, list):
+        examples = [*listed, *examples]
+    plain = [one for one in examples if isinstance(one, str | int) and one != ""]
+    return tuple(map(str, plain))
 
 
 def _most(schema: Schema) -> int:
@@ -248,33 +256,28 @@ def _pager(names: list[str], sizes: Mapping[str, int], places: list[str]) -> dic
 
     It is told by the names of its parameters and of what stands beside its records.
     """
+    more: dict[str, Any] = {"size_param": ""}
     size = next((name for name in _SIZES if name in names), None)
-    sized = {"size_param": size, "size": sizes[size]} if size else {"size_param": ""}
-    total = next((place for place in places if place.rpartition(".")[2] in TOTALS), None)
-    counted = {"total": total} if total else {}
+    if size:
+        more = {"size_param": size, "size": sizes[size]}
+    total = _among(places, TOTALS)
+    if total:
+        more["total"] = total
     if "page" in names:
-        return {
-            "kind": "page",
-            "param": "page",
-            **sized,
-            **counted,
-        }
+        return {"kind": "page", "param": "page", **more}
     offset = next((name for name in _OFFSETS if name in names), None)
     if offset:
-        return {
-            "kind": "offset",
-            "param": offset,
-            **sized,
-            **counted,
-        }
+        return {"kind": "offset", "param": offset, **more}
     cursor = next((name for name in _CURSORS if name in names), None)
-    following = next((place for place in places if place.rpartition(".")[2] in _NEXT), None)
+    following = _among(places, _NEXT)
     if cursor and following:
-        return {
-            "kind": "cursor",
-            "param": cursor,
-            "next": following,
-            **sized,
-            **counted,
-        }
+        return {"kind": "cursor", "param": cursor, "next": following, **more}
     return {}
+
+
+def _among(places: list[str], names: Container[str]) -> str | None:
+    """The first place whose last member has one of these names."""
+    for place in places:
+        if place.rpartition(".")[2] in names:
+            return place
+    return None

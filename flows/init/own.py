@@ -26,7 +26,8 @@ from reconcile.entities import OWNER
 def named(search: Search) -> Iterator[Beside]:
     """Each table of names and values: a name is a field then."""
     for table in search.others:
-        column, pair = (reference(table, search.contacts), names_and_values(table))
+        column = reference(table, search.contacts)
+        pair = names_and_values(table)
         if column is None or pair is None or not search.contacts.key:
             continue
         name, value = pair
@@ -39,21 +40,8 @@ def named(search: Search) -> Iterator[Beside]:
         if table.key:
             said["first"] = table.key[0]
         because = f'rows of names ("{name.name}") and values'
-        yield Beside(
-            Join(
-                "meta",
-                said,
-                because,
-            ),
-            guesses(
-                pivoted(
-                    table,
-                    name,
-                    value,
-                ),
-                OWNER,
-            ),
-        )
+        fields = guesses(pivoted(table, name, value), OWNER)
+        yield Beside(Join("meta", said, because), fields)
 
 
 # Rows of their own.
@@ -139,39 +127,30 @@ def _finished(
     fields: Sequence[Guess],
 ) -> Join:
     """With what selects rows, and what new ones get."""
-    columns = [
-        *fixed,
-        *marked,
-        *(one.column.name for one in fields),
-        *join.said["on"],
-        *table.key,
-    ]
+    columns = [*fixed, *marked, *(one.column.name for one in fields)]
+    columns += [*join.said["on"], *table.key]
+    said = dict(join.said)
+    if fixed:
+        said["fixed"] = dict(fixed)
     stamp = role(table, "modified_at")
-    values, _ = new_values(
-        table,
-        [*columns, *([stamp.name] if stamp else [])],
-        table.rows,
-    )
-    more = {
-        "fixed": dict(fixed),
-        "on_create": {**values, **marked},
-        "modified_at": stamp.name if stamp else None,
-    }
-    return replace(join, said={**join.said, **{name: said for name, said in more.items() if said}})
+    if stamp:
+        columns.append(stamp.name)
+    values, _ = new_values(table, columns, table.rows)
+    on_create = {**values, **marked}
+    if on_create:
+        said["on_create"] = on_create
+    if stamp:
+        said["modified_at"] = stamp.name
+    return replace(join, said=said)
 
 
 def _pointer(search: Search, table: Table) -> str | None:
     """The contact's column that says which row of a table is its main one."""
-    pointers = [
-        column.name
-        for column in search.contacts.columns
-        if len(table.key) == 1 and _points(search, column, table)
-    ]
-    return min(
-        pointers,
-        key=lambda name: rank(words(name)),
-        default=None,
-    )
+    if len(table.key) != 1:
+        return None
+    columns = search.contacts.columns
+    pointers = [column.name for column in columns if _points(search, column, table)]
+    return min(pointers, key=lambda name: rank(words(name)), default=None)
 
 
 def _points(search: Search, column: Column, table: Table) -> bool:
@@ -200,8 +179,11 @@ def _kind(table: Table, end: End) -> tuple[dict[str, Scalar] | None, list[str]]:
         known = [kind for kind in kinds if not {*words(kind)}.isdisjoint(PREFERRED)]
         if known:
             best = min(known, key=lambda kind: rank(words(kind)))
-            return {column.name: scalar(column, best)}, [kind for kind in kinds if kind != best]
-        return None, kinds if len(kinds) > 1 else []
+            others = [kind for kind in kinds if kind != best]
+            return {column.name: scalar(column, best)}, others
+        if len(kinds) == 1:
+            return None, []
+        return None, kinds
     return {}, []
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from connectors.ghl.entities import GHL
 from flows.init.beside import Search
@@ -14,7 +15,7 @@ from flows.init.found import Table
 from flows.init.pivot import names_and_values, pivoted
 from flows.init.pointed import company_of, is_own
 from flows.init.proposal import Join, Line, Place
-from flows.init.words import TABLES, table_likeness, words
+from flows.init.words import TABLES, Concept, table_likeness, words
 from reconcile.entities import OWNER
 from reconcile.model import Entity
 
@@ -198,13 +199,10 @@ def _links(
         # items.
         if end is None or own is None or link.name == table.name or guesses(link, OWNER):
             continue
-        said = {"table": link.name, "on": {own: table.key[0]}}
-        said |= {"fixed": dict(end.fixed)} if end.fixed else {}
-        join = Join(
-            "of",
-            said,
-            f'"{link.name}" stands between them and the contacts',
-        )
+        said: dict[str, Any] = {"table": link.name, "on": {own: table.key[0]}}
+        if end.fixed:
+            said["fixed"] = dict(end.fixed)
+        join = Join("of", said, f'"{link.name}" stands between them and the contacts')
         links.append((End(f"of.{end.column}"), join))
     return links
 
@@ -220,16 +218,11 @@ def _as_child(
     named = table_likeness(table.bare, like.tables)
     siblings = (each for each in OWNER.children if each is not entity)
     other = max(table_likeness(table.bare, LIKENESS[each].tables) for each in siblings)
-    fits = like.fits(concepts, named=named > 0)
-    score = 2 * named + like.weigh(concepts) - 2 * other
     because = f'its column "{end.column}" refers to the contacts, and it has {", ".join(concepts)}'
-    return Scored(
-        table,
-        score if fits else 0.0,
-        because,
-        end,
-        join,
-    )
+    score = 0.0
+    if like.fits(concepts, named=named > 0):
+        score = 2 * named + like.weigh(concepts) - 2 * other
+    return Scored(table, score, because, end, join)
 
 
 def _place(
@@ -238,28 +231,31 @@ def _place(
     confidence: float,
 ) -> Place:
     table, end, join = chosen.table, chosen.end, chosen.join
-    key = table.key or tuple(
-        column.name for column in table.columns if words(column.name) == ("id",)
-    )
-    roles = {
-        name: column.name
-        for name in ("modified_at", "version", "deleted")
-        if (column := role(table, name))
-    }
-    return Place(
+    key = table.key
+    if not key:  # a view has no primary key, and often the column of one
+        key = tuple(column.name for column in table.columns if words(column.name) == ("id",))
+    place = Place(
         entity,
         table.name,
         key,
         round(confidence, 2),
         chosen.because,
-        parent=end.column if end else None,
-        modified_at=roles.get("modified_at"),
-        version=roles.get("version"),
-        deleted=roles.get("deleted"),
-        fixed=end.fixed if end else {},
-        joins=(join,) if join else (),
-        where=_has_contact(end, join),
+        modified_at=_called(table, "modified_at"),
+        version=_called(table, "version"),
+        deleted=_called(table, "deleted"),
     )
+    if end:
+        place = replace(place, parent=end.column, fixed=end.fixed)
+    if join:
+        place = replace(place, joins=(join,), where=_has_contact(end, join))
+    return place
+
+
+def _called(table: Table, concept: Concept) -> str | None:
+    column = role(table, concept)
+    if column is None:
+        return None
+    return column.name
 
 
 def _has_contact(end: End | None, join: Join | None) -> str:
