@@ -45,9 +45,9 @@ class Lines(logging.Formatter):
         }
         if len(_ACTIVE) == 1:
             head["run"] = _ACTIVE[0]
-        return redacted(
-            json.dumps({**head, "event": record.getMessage(), **extra}, ensure_ascii=False)
-        )
+        event = {**head, "event": record.getMessage(), **extra}
+        # Last of all, over the line as a whole: a secret may be in any key, or in the event itself.
+        return redacted(json.dumps(event, ensure_ascii=False))
 
 
 def _keys(record: logging.LogRecord) -> dict[str, str]:
@@ -56,7 +56,8 @@ def _keys(record: logging.LogRecord) -> dict[str, str]:
     if record.exc_info:
         from flows.errors import reason
 
-        keys["error"] = reason(record.exc_info[1]) if record.exc_info[1] else ""
+        error = record.exc_info[1]
+        keys["error"] = reason(error) if error else ""
     return keys
 
 
@@ -67,7 +68,9 @@ class Words(logging.Formatter):
         """The line for one record."""
         keys = ", ".join(f"{name}: {value}" for name, value in _keys(record).items())
         words = f"{record.levelname.lower()}: {record.getMessage()}"
-        return redacted(f"{words} ({keys})" if keys else words)
+        if keys:
+            words += f" ({keys})"
+        return redacted(words)
 
 
 class _Stderr(logging.StreamHandler[TextIO]):

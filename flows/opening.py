@@ -51,6 +51,7 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         holder = holder_name(name)
         stack.enter_context(named(name))
         lost = stack.enter_context(lease(ledger, holder))
+        # Under the lease alone: until then another run may be carrying out the same plan.
         if plan_digest is not None:
             _take_up(pair, ledger, folder, stack)
         connectors = stack.enter_context(connect(pair, engine=ledger.engine, ending=ending))

@@ -23,11 +23,9 @@ class Sought:
     app_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if any(
-            not key.strip()
-            for keys in (getattr(self, each.name) for each in fields(self))
-            for key in keys
-        ):
+        keys = [key for each in fields(self) for key in getattr(self, each.name)]
+        # It would be read as "whatever changed", of which nobody spoke.
+        if not all(key.strip() for key in keys):
             raise StateError(
                 "an empty key names no record",
                 remedy="name the record's key, or leave it out",

@@ -41,18 +41,19 @@ class Api:
         Raises the ConnectorError that the answer stands for.
         """
         endpoint = self.dialect[name]
-        headers = {"Version": endpoint.version} if endpoint.version else {}
-        return self.client.send(
-            Request(
-                endpoint.method,
-                endpoint.fill({"location": self.location, **(parts or {})}),
-                endpoint=endpoint.name,
-                params=params or {},
-                body=body,
-                headers=headers,
-                replay=endpoint.replay,
-            )
+        headers = {}
+        if endpoint.version:  # some paths are of another version than the rest
+            headers["Version"] = endpoint.version
+        request = Request(
+            endpoint.method,
+            endpoint.fill({"location": self.location, **(parts or {})}),
+            endpoint=endpoint.name,
+            params=params or {},
+            body=body,
+            headers=headers,
+            replay=endpoint.replay,
         )
+        return self.client.send(request)
 
     def pipelines(self, *, knowing: str = "") -> Pipelines:
         """The location's pipelines, asked for once.
@@ -65,7 +66,7 @@ class Api:
             return known
         answer = self.call("pipeline.list", params={"locationId": self.location})
         known = self._pipelines = listed(answer.json())
-        if not known.knows(knowing):
+        if not known.knows(knowing):  # asked once: else each such record would ask anew
             self._missing.add(knowing)
         return known
 

@@ -113,11 +113,12 @@ class OAuth:
 
     def _renewed(self, *, refused: str | None) -> Tokens:
         with self._mutex:
-            if self._usable(self._current, refused):
+            if self._usable(self._current, refused):  # another thread renewed it meanwhile
                 return self._current
             with self._store.lock():
-                stored = self._store.load()
-                tokens = stored if self._usable(stored, refused) else self._exchanged(stored)
+                tokens = self._store.load()
+                if not self._usable(tokens, refused):  # else another process did
+                    tokens = self._exchanged(tokens)
             self._current = tokens
             return tokens
 

@@ -64,8 +64,10 @@ def duplicate(
 ) -> dict[str, Any] | None:
     """GHL's own duplicate search by one identity; None where there is no match."""
     params: dict[str, str | int] = {"locationId": api.location}
-    params |= {"email": email} if email else {}
-    params |= {"number": number} if number else {}
+    if email:
+        params["email"] = email
+    if number:
+        params["number"] = number
     contact = api.call("contact.duplicate", params=params).json().get("contact")
     return contact if isinstance(contact, dict) else None
 
@@ -91,7 +93,9 @@ def of_business(api: Api, business: str) -> Iterator[list[Row]]:
             "skip": len(seen),
         }
         answer = api.call("contact.business", {"business": business}, params=params)
-        rows = fresh(rows_of(decode(answer.body, BusinessPage).contacts), seen)
+        page = decode(answer.body, BusinessPage)
+        # To an empty page, not to a short one: GHL may allow shorter pages than were asked for.
+        rows = fresh(rows_of(page.contacts), seen)
         if not rows:
             return
         yield rows
@@ -141,6 +145,5 @@ def member(reply: Mapping[str, Any], *names: str) -> dict[str, Any]:
         item = reply.get(name)
         if isinstance(item, dict):
             return item
-    raise Malformed(
-        f"expected a reply with {names[0]!r}, found {', '.join(sorted(reply)) or 'an empty object'}"
-    )
+    members = ", ".join(sorted(reply)) or "an empty object"
+    raise Malformed(f"expected a reply with {names[0]!r}, found {members}")

@@ -105,15 +105,15 @@ def with_parent(row: Row, contact: str) -> Row:
     """The row, naming its contact also where GHL left that out."""
     if row.head.contactId:
         return row
-    if (
-        b'"contactId"' in row.raw
-    ):  # there, but null: naming it twice would leave the reading to the reader
-        return Row(
-            row.head, msgspec.json.encode({**msgspec.json.decode(row.raw), "contactId": contact})
-        )
+    if b'"contactId"' in row.raw:
+        # There, but null: naming it twice would leave the reading to the reader.
+        item = msgspec.json.decode(row.raw)
+        return Row(row.head, msgspec.json.encode({**item, "contactId": contact}))
     stated = b'{"contactId":' + msgspec.json.encode(contact)
     rest = row.raw.lstrip()[1:]
-    return Row(row.head, stated + (b"}" if rest.strip() == b"}" else b"," + rest))
+    if rest.strip() == b"}":
+        return Row(row.head, stated + b"}")
+    return Row(row.head, stated + b"," + rest)
 
 
 def join(rows: Iterable[Row]) -> bytes:

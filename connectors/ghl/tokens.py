@@ -73,9 +73,8 @@ class SqlTokenStore:
         try:
             TOKENS.create(self._engine, checkfirst=True)
         except (sa.exc.ProgrammingError, sa.exc.IntegrityError, sa.exc.OperationalError):
-            if not sa.inspect(self._engine).has_table(
-                TOKENS.name
-            ):  # else another process made it just now
+            made_just_now = sa.inspect(self._engine).has_table(TOKENS.name)  # by another process
+            if not made_just_now:
                 raise
 
     def _seed(self) -> None:
@@ -149,10 +148,9 @@ class SqlTokenStore:
     def _take(self, holder: str) -> bool:
         now = self._clock()
         free = sa.and_(TOKENS.c.name == self.name, TOKENS.c.held_until <= now)
+        take = TOKENS.update().where(free)
         with self._engine.begin() as connection:
-            taken = connection.execute(
-                TOKENS.update().where(free).values(held_by=holder, held_until=now + LEASE_SECONDS)
-            )
+            taken = connection.execute(take.values(held_by=holder, held_until=now + LEASE_SECONDS))
         return taken.rowcount == 1
 
     def _release(self, holder: str) -> None:

@@ -38,8 +38,9 @@ def filled(
     for name, said in declared.items():
         if given.get(name) is not None:
             continue
-        of_record = isinstance(said, Copy) and said.of_record
-        source = record or {} if of_record else {**given, **added}
+        source: Mapping[str, Any] = {**given, **added}
+        if isinstance(said, Copy) and said.of_record:
+            source = record or {}
         value = new_value(columns[name], said, source, now)
         if value is not None:
             added[name] = value
@@ -127,7 +128,9 @@ def new_row(
         whole[stamp.name] = stored_moment(stamp, now)
     whole |= missing_keys(connection, rows.key, whole)
     key = inserted(connection, rows.table, whole, rows.key) or []
-    return {**whole, **{field.name: value for field, value in zip(rows.key, key, strict=False)}}
+    for field, value in zip(rows.key, key, strict=False):
+        whole[field.name] = value
+    return whole
 
 
 def inserted(
@@ -140,11 +143,11 @@ def inserted(
 
     None where the database does not say what it became.
     """
-    statement = sa.insert(table).values(
-        {name: bound(table.columns[name], value) for name, value in values.items()}
-    )
+    stored = {name: bound(table.columns[name], value) for name, value in values.items()}
+    statement = sa.insert(table).values(stored)
     if wanted and connection.dialect.insert_returning:  # a table without a key has none to tell
-        row = connection.execute(statement.returning(*(field.column for field in wanted))).first()
+        columns = [field.column for field in wanted]
+        row = connection.execute(statement.returning(*columns)).first()
         if row is None:  # a view's trigger may answer nothing
             return None
         return list(row)

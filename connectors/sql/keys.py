@@ -46,6 +46,7 @@ def key_values(fields: Sequence[Field], text: str) -> list[Any]:
             raise UnfitError(f"expected a JSON list of {len(fields)} values")
         parts = parsed
     values = [_part(field, part) for field, part in zip(fields, parts, strict=True)]
+    # "07" is no key where keys are numbers: as 7 it would lead to somebody else.
     if key_text(fields, values) != text:
         raise UnfitError("not in the form in which this side writes its keys")
     return values

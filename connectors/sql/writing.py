@@ -73,7 +73,9 @@ class Writer:
         """One Reply a Write, batch by batch, once the batch is committed."""
         for start in range(0, len(writes), self.batch):
             batch = writes[start : start + self.batch]
-            if why := why_not_now(self.engine):
+            # Before each batch: a server may become a replica while a run writes.
+            why = why_not_now(self.engine)
+            if why:
                 detail = f"the database takes no writes, as {why}"
                 yield from (_rejected(write, "DB_READ_ONLY", detail) for write in batch)
                 continue
@@ -97,10 +99,9 @@ class Writer:
                 if ended.write is None:
                     aside.append(group)
                     continue
-                at = next(
-                    number for number, write in enumerate(group) if write.op_id == ended.write.op_id
-                )
+                at = [write.op_id for write in group].index(ended.write.op_id)
                 aside.append([group[at]])
+                # Taken from the end: what came before goes first.
                 groups += [part for part in (group[at + 1 :], group[:at]) if part]
         if aside:
             self.pauses.sleep(_PAUSE)
@@ -118,10 +119,8 @@ class Writer:
                 return self._carried_out(writes, _TRIES, self.pauses.waits.share(among))
             except _Ended as ended:
                 # What is held had its time already.
-                last = (
-                    attempt == _TRIES or refusals.is_held(ended.cause) or not self.pauses.waits.left
-                )
-                if last:
+                held = refusals.is_held(ended.cause)
+                if attempt == _TRIES or held or not self.pauses.waits.left:
                     code, detail = refusals.passing(ended.cause)
                     return [_skipped(write, code, detail) for write in writes]
             attempt += 1
@@ -270,15 +269,15 @@ class Writer:
 def existing_key(connection: sa.Connection, layout: Layout, write: Write) -> str | None:
     """The key of the one record that shares the values of a unique constraint with a create."""
     for columns in layout.unique:
-        values = {name: write.fields.get(name) for name in columns}
-        if not set(columns) <= set(layout.fields) or any(
-            value in (None, "") for value in values.values()
-        ):
+        if not set(columns) <= set(layout.fields):
             continue
-        conditions = [
-            layout.fields[name].column == coerce(layout.fields[name], values[name])
-            for name in columns
-        ]
+        values = {name: write.fields.get(name) for name in columns}
+        if any(value in (None, "") for value in values.values()):  # unique constraints let null be
+            continue
+        conditions = []
+        for name, value in values.items():
+            field = layout.fields[name]
+            conditions.append(field.column == coerce(field, value))
         rows = fetch(connection, layout, sa.and_(*conditions))
         if len(rows) == 1:
             return key_text(layout.key, [rows[0][field.name] for field in layout.key])

@@ -78,17 +78,16 @@ def login(
 
 
 def _logged_in(app: OAuthApp, store: TokenStore, callback: Callback, *, browser: bool) -> Tokens:
-    console = Console()
-    show = (
-        webbrowser.open
-        if browser
-        else lambda url: console.print(url, soft_wrap=True, highlight=False)
-    )
     exchange = Exchange(app)
+    show = webbrowser.open if browser else _print_address
     try:
         return log_in(app, store=store, open_browser=show, exchange=exchange, callback=callback)
     finally:
         exchange.close()
+
+
+def _print_address(url: str) -> None:
+    Console().print(url, soft_wrap=True, highlight=False)
 
 
 @auth.command
@@ -110,9 +109,12 @@ def status(*, pair: PairFile, agency: Agency = False, json: Json = False) -> int
         jsons.dump(rows[0] if len(rows) == 1 else rows, sys.stdout, indent=1)
         print()
     else:
-        texts = ["\n".join(f"{name}: {value}" for name, value in each.items()) for each in rows]
-        Console().print("\n\n".join(texts), highlight=False)
+        Console().print("\n\n".join(map(_lines, rows)), highlight=False)
     return 0 if stored[0] is not None else 1
+
+
+def _lines(row: dict[str, Any]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in row.items())
 
 
 def _told(tokens: Tokens | None) -> dict[str, Any]:

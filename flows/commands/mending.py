@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsons
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -51,7 +51,9 @@ def undo(
     loaded = load(pair)
     if yes:
         require_live(loaded)
-    options = options_for("undo", allow, by=by or (account() if yes else None), unseen=yes)
+        by = by or account()
+    options = options_for("undo", allow, by=by, unseen=yes)
+    # Before the run is opened: a misspelt name would leave a failed run in the history.
     with closing(Ledger(loaded.ledger_url.get_secret_value(), loaded.name)) as ledger:
         require(ledger, run_id)
     result = run_job(loaded, Undo(of=run_id, writes=yes), options=options)
@@ -63,19 +65,19 @@ def undo(
 
 def tell_undo(console: Console, undo: Mapping[str, Any]) -> None:
     """What an undo leaves alone, and what nothing brings back."""
-    for title, lines in (
-        (
-            "Stays as it is:",
-            [f"{e['entity']} {e['key']} in {e['side']}: {e['because']}" for e in undo["left"]],
-        ),
-        ("Cannot come back:", undo["lost"]),
-    ):
-        if lines:
-            console.print(Text(f"\n{title}", style="bold"))
-        for line in lines[:_MOST]:
-            console.print(Text(f"  {line}"))
-        if len(lines) > _MOST:
-            console.print(Text(f"  … and {len(lines) - _MOST:,} more in the report", style="dim"))
+    left = [f"{e['entity']} {e['key']} in {e['side']}: {e['because']}" for e in undo["left"]]
+    _list(console, "Stays as it is:", left)
+    _list(console, "Cannot come back:", undo["lost"])
+
+
+def _list(console: Console, title: str, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    console.print(Text(f"\n{title}", style="bold"))
+    for line in lines[:_MOST]:
+        console.print(Text(f"  {line}"))
+    if len(lines) > _MOST:
+        console.print(Text(f"  … and {len(lines) - _MOST:,} more in the report", style="dim"))
 
 
 def prune(*, pair: PairFile, yes: Yes = False, json: Json = False) -> int:

@@ -102,21 +102,23 @@ def migrate(
     move = Move(to, mode, wait)
     if not (yes or approve or begun(loaded, move)):
         return _propose(loaded, move, pair=pair, as_json=json, full=full)
-    # Whoever calls again to go on approves nothing anew.
-    approver = (by or account()) if yes or approve else by or ""
+    approver = by or ""
+    if (yes or approve) and not by:  # whoever calls again to go on approves nothing anew
+        approver = account()
+    moved = _through(engine, loaded, move, approved=approve, by=approver)
+    return _tell(moved, pair=pair, as_json=json)
+
+
+def _through(engine: str, loaded: Pair, move: Move, *, approved: str | None, by: str) -> Moved:
     if engine == "prefect":
         from flows.orchestration.jobs import migrate_pair
         from flows.orchestration.sealed import unsealed
 
-        return _tell(
-            unsealed(migrate_pair, str(loaded.path), move, approved=approve, by=approver),
-            pair=pair,
-            as_json=json,
-        )
+        moved: Moved = unsealed(migrate_pair, str(loaded.path), move, approved=approved, by=by)
+        return moved
     from flows.jobs.legs import migrate as carry_out
 
-    moved = carry_out(loaded, move, approved=approve, by=approver)
-    return _tell(moved, pair=pair, as_json=json)
+    return carry_out(loaded, move, approved=approved, by=by)
 
 
 def _propose(loaded: Pair, move: Move, *, pair: Path, as_json: bool, full: bool) -> int:
@@ -142,11 +144,8 @@ def _tell(moved: Moved, *, pair: Path, as_json: bool) -> int:
     from flows.outcome.cutover import facts, headline, markdown
 
     if as_json:
-        jsons.dump(
-            {"complete": moved.complete, "legs": moved.legs, "cutover": facts(moved.report)},
-            sys.stdout,
-            indent=1,
-        )
+        document = {"complete": moved.complete, "legs": moved.legs, "cutover": facts(moved.report)}
+        jsons.dump(document, sys.stdout, indent=1)
         print()
     else:
         console = Console()
@@ -156,10 +155,8 @@ def _tell(moved: Moved, *, pair: Path, as_json: bool) -> int:
         if report["failures"] or report["stopped"]:
             tell_run(console, report, pair=pair)
         console.print(markdown(moved.report), highlight=False, markup=False)
-        console.print(
-            f"Cutover report: {moved.report.paths['html']}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
-    return max(moved.result.exit_code, 0 if moved.complete else 1)
+        place = f"Cutover report: {moved.report.paths['html']}"
+        console.print(place, highlight=False, markup=False, soft_wrap=True)
+    if moved.complete:
+        return moved.result.exit_code
+    return max(moved.result.exit_code, 1)

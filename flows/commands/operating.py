@@ -140,7 +140,10 @@ def restore(file: Path, /, *, pair: PairFile) -> int:
     from flows.state.backups import restore as put_back
 
     aside = put_back(load(pair), file)
-    print("restored" if aside is None else f"restored; the former ledger is in {aside}")
+    said = "restored"
+    if aside is not None:
+        said += f"; the former ledger is in {aside}"
+    print(said)
     return 0
 
 
@@ -153,7 +156,10 @@ def migrate(*, pair: PairFile) -> int:
     from flows.state.backups import revision
 
     before, after = revision(load(pair))
-    print(f"{before or 'new'} -> {after}" if before != after else f"{after}: nothing to do")
+    if before == after:
+        print(f"{after}: nothing to do")
+    else:
+        print(f"{before or 'new'} -> {after}")
     return 0
 
 
@@ -209,7 +215,9 @@ def notify(*, pair: PairFile) -> int:
         return 0
     text = ("This is a test: the alerts of this pair come here.",)
     dead = send(urls, Notice(f"{loaded.name}: a test notice", text, "info"))
-    for place in range(1, len(urls) + 1):
-        said = "did not take it: see its URL, and whether it can be reached from here"
-        console.print(f"receiver {place} {said if place in dead else 'took it'}", highlight=False)
+    for place in range(1, len(urls) + 1):  # by their places: a URL is a secret
+        said = "took it"
+        if place in dead:
+            said = "did not take it: see its URL, and whether it can be reached from here"
+        console.print(f"receiver {place} {said}", highlight=False)
     return 2 if dead else 0

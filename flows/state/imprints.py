@@ -88,11 +88,16 @@ def check(ledger: Ledger, folder: Path, *names: str, stage: bool = False) -> Pat
             )
         return folder
     there = set(_files(folder, stage=stage))
-    due = set(noted) if stage else set(noted) - {STAGE}
-    looked_at = (
-        there | due if stage or there else set()
-    )  # nothing there: pruned, or on another disk
-    for name in sorted(looked_at & set(names) if names else looked_at):
+    due = set(noted)
+    if not stage:
+        due.discard(STAGE)
+        if not there:  # pruned, or on another disk
+            return folder
+    # What was added counts as much as what is missing: whatever is there may be read.
+    looked_at = there | due
+    if names:
+        looked_at &= set(names)
+    for name in sorted(looked_at):
         if name not in there or noted.get(name) != _digest(folder / name):
             raise _forged(folder.name, name)
     return folder
@@ -134,10 +139,10 @@ def _noted(ledger: Ledger, run_id: str) -> dict[str, str] | None:
 
 
 def _files(folder: Path, *, stage: bool) -> list[str]:
-    patterns = _WHOLE if stage else KEPT
-    return sorted(
-        {path.name for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
-    )
+    names: set[str] = set()
+    for pattern in _WHOLE if stage else KEPT:
+        names |= {path.name for path in folder.glob(pattern) if path.is_file()}
+    return sorted(names)
 
 
 def _digest(path: Path) -> str:

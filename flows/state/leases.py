@@ -96,8 +96,10 @@ def _dead(holder: str) -> bool:
     except PermissionError:
         return False
     now = _stat(number)
-    # Its parent has not noticed yet that it ended, or its number went to another process.
-    return now[:1] == ["Z"] or (begun != "" and bool(now) and begun != _begun(now))
+    if now[:1] == ["Z"]:  # it ended, and its parent has not noticed yet
+        return True
+    # Its number may have gone to another process since.
+    return begun != "" and bool(now) and begun != _begun(now)
 
 
 def _alive(holder: str) -> bool:
@@ -180,6 +182,7 @@ def lease(ledger: Ledger, holder: str) -> Iterator[threading.Event]:
     try:
         yield lost
     finally:
+        # Waited for: a renewal on its way would take the lease once more after it was given back.
         done.set()
         renewer.join()
         ledger.held_by = ""

@@ -41,7 +41,8 @@ def keep(pair: Pair, folder: Path, *, stage: bool = False) -> list[str]:
     try:
         system, target = _place(pair, folder.name)
         system.makedirs(target, exist_ok=True)
-        for pattern in ((STAGE,) if stage else ()) + KEPT:
+        patterns = (STAGE, *KEPT) if stage else KEPT
+        for pattern in patterns:
             for path in sorted(folder.glob(pattern)):
                 system.put_file(str(path), f"{target}/{path.name}")
                 put.append(f"{target}/{path.name}")
@@ -126,7 +127,9 @@ def stored(pair: Pair) -> set[str]:
 
 def forget(pair: Pair, runs: Sequence[str]) -> None:
     """Remove the files of these runs from the store. Nothing where the store is a folder."""
-    for name in runs if _is_away(pair) else ():
+    if not _is_away(pair):
+        return
+    for name in runs:
         system, target = _place(pair, name)
         if system.exists(target):
             system.rm(target, recursive=True)
@@ -162,7 +165,8 @@ def _fetch(system: Any, files: Sequence[str], folder: Path) -> None:
 
     What says that all are there comes last.
     """
-    for path in sorted(files, key=lambda path: (Path(path).name == MANIFEST, path)):
+    manifest_last = sorted(files, key=lambda path: (Path(path).name == MANIFEST, path))
+    for path in manifest_last:
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / f".{Path(path).name}.partial"
         system.get_file(path, str(partial))
@@ -174,12 +178,9 @@ def runs_folder(pair: Pair) -> Path:
 
     In its store when that is a folder, else beside the pair file.
     """
-    store = (
-        Path(pair.store)
-        if "://" not in pair.store
-        else pair.path.parent / ".ghl-reconcile" / pair.name
-    )
-    return store / "runs"
+    if _is_away(pair):
+        return pair.path.parent / ".ghl-reconcile" / pair.name / "runs"
+    return Path(pair.store) / "runs"
 
 
 def links_folder(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from connectors.ending import Ending
 from flows.clock import MACHINE, clock, now
@@ -150,11 +150,7 @@ def _sql(form: SqlForm, fields: Fields, timezone: str, ending: Ending) -> Connec
     from connectors.sql import SqlConnector, SqlSettings
     from flows.wiring.tables import table_of
 
-    tables = {
-        entity: table_of(table)
-        for entity in RECORDS
-        if (table := getattr(form, entity.value)) is not None
-    }
+    tables = {entity: table_of(table) for entity, table in _declared(form).items()}
     url = form.url.get_secret_value()
     settings = SqlSettings(
         url,
@@ -175,8 +171,7 @@ def _rest(
 
     entities = {
         entity: settings_of(endpoint, EndpointSettings)
-        for entity in RECORDS
-        if (endpoint := getattr(form, entity.value)) is not None
+        for entity, endpoint in _declared(form).items()
     }
     settings = settings_of(form, RestSettings, entities=entities, fields=fields)
     if not settings.url.startswith(DEMO):
@@ -192,11 +187,7 @@ def _files(form: FilesForm, fields: Fields, pair: Pair, ending: Ending) -> Conne
     from connectors.files import FilesConnector
     from connectors.files.settings import FileSettings, FilesSettings
 
-    entities = {
-        entity: settings_of(file, FileSettings)
-        for entity in RECORDS
-        if (file := getattr(form, entity.value)) is not None
-    }
+    entities = {entity: settings_of(file, FileSettings) for entity, file in _declared(form).items()}
     more = {"format": form.connector, "folder": pair.path.parent, "timezone": pair.timezone}
     return FilesConnector(
         settings_of(form, FilesSettings, entities=entities, fields=fields, **more),
@@ -205,9 +196,16 @@ def _files(form: FilesForm, fields: Fields, pair: Pair, ending: Ending) -> Conne
     )
 
 
+def _declared(form: SqlForm | RestForm | FilesForm) -> dict[Entity, Any]:
+    """What the pair file says of where each entity is, of those that it names."""
+    declared = {entity: getattr(form, entity.value) for entity in RECORDS}
+    return {entity: where for entity, where in declared.items() if where is not None}
+
+
 def _outside(form: OutsideForm, fields: Fields) -> Connector:
     (point,) = entry_points(group=GROUP, name=form.connector)
-    connector = point.load()(revealed(form.model_dump(exclude={"connector"})), fields)
+    settings = revealed(form.model_dump(exclude={"connector"}))
+    connector = point.load()(settings, fields)
     if not isinstance(connector, Connector):
         raise TypeError(f"the entry point {point.value} does not make a reconcile.ports.Connector")
     return connector
@@ -251,7 +249,10 @@ def _served(form: GhlForm, stack: ExitStack) -> str:
 
     path = Path(form.url.removeprefix(SANDBOX))
     beside = path.with_suffix(".toml")
-    sandbox = Sandbox(Settings.load(beside) if beside.exists() else Settings(), path=path)
+    settings = Settings()
+    if beside.exists():
+        settings = Settings.load(beside)
+    sandbox = Sandbox(settings, path=path)
     stack.callback(sandbox.close)
     sandbox.add_token(_token(form), form.location)
     return stack.enter_context(serve(sandbox))
