@@ -244,13 +244,13 @@ class CsvSheet:
         stood = self._cells(pattern.removesuffix(end))
         if len(stood) != len(self.columns):  # a name in the header may hold the delimiter
             stood = [""] * len(self.columns)
-            kept = False
+            verbatim = False
         else:
-            kept = part.raw is not None
+            verbatim = part.raw is not None
         values = part.values or {}
         cells = []
         for name, old in zip(self.columns, stood, strict=True):
-            if kept and name not in part.touched:
+            if verbatim and name not in part.touched:
                 cells.append(old)
             else:
                 text = text_of(values.get(name))

@@ -75,8 +75,8 @@ class Lines:
 
     def page(self, rows: Sequence[Row], *, own: bool) -> Page:
         """Some rows as a page; with `own` it covers the keys that it shows."""
-        made = map(self._line, rows)
-        shown = [line for line in made if line is not None]
+        every = map(self._line, rows)
+        shown = [line for line in every if line is not None]
         try:
             lines = _ENCODER.encode_lines(shown)
         except (ValueError, TypeError, OverflowError):

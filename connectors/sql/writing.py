@@ -119,8 +119,8 @@ class Writer:
                 return self._carried_out(writes, _TRIES, self.pauses.waits.share(among))
             except _Ended as ended:
                 # What is held had its time already.
-                held = refusals.is_held(ended.cause)
-                if attempt == _TRIES or held or not self.pauses.waits.left:
+                waited_long = refusals.is_held(ended.cause)
+                if attempt == _TRIES or waited_long or not self.pauses.waits.left:
                     code, detail = refusals.passing(ended.cause)
                     return [_skipped(write, code, detail) for write in writes]
             attempt += 1

@@ -261,8 +261,8 @@ def exit_code(state: str, whole: Mapping[str, Any]) -> int:
     differing = set(apart(whole))
     if state in ("planned", "audit"):
         differing -= {"pending"}
-    asked = any(entity["holds"] or entity["left"] for entity in entities)
-    if state == "stopped" or missing or whole["nowhere"] or differing or asked:
+    questions = any(entity["holds"] or entity["left"] for entity in entities)
+    if state == "stopped" or missing or whole["nowhere"] or differing or questions:
         return 1
     return 0
 
