@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
-from connectors.http import Answer, Request, explain_status
+from connectors.http import Answer, Request
 from connectors.rest.places import find, parse, words
 from connectors.rest.settings import EndpointSettings
+from connectors.statuses import explain_status
 from reconcile.errors import (
     Blocked,
     ConnectorError,

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from connectors.deadline import Transport
 from connectors.ghl.faults import explain as explain_ghl
-from connectors.http import Client, Explain, NoAuth, Options, Request, explain_status
+from connectors.http import Client, Explain, NoAuth, Options, Request
+from connectors.statuses import explain_status
 from connectors.throttle import LocalBudget, Throttle, Window
 from reconcile.errors import (
     Blocked,
