@@ -67,9 +67,8 @@ class SharedBudget:
         try:
             BUDGETS.create(self._engine, checkfirst=True)
         except (sa.exc.ProgrammingError, sa.exc.IntegrityError, sa.exc.OperationalError):
-            if not sa.inspect(self._engine).has_table(
-                BUDGETS.name
-            ):  # else another process made it just now
+            made_just_now = sa.inspect(self._engine).has_table(BUDGETS.name)  # by another process
+            if not made_just_now:
                 raise
 
     def _seed(self) -> None:
@@ -95,11 +94,8 @@ class SharedBudget:
             else:
                 connection.execute(taken)
                 row = connection.execute(sa.select(*looked).where(mine)).one()
-            window, moment, own = (
-                msgspec.json.decode(row.body, type=Window),
-                float(row.moment),
-                self._clock(),
-            )
+            window = msgspec.json.decode(row.body, type=Window)
+            moment, own = float(row.moment), self._clock()
             window.shift(own - moment + self._set(window, moment, own))
             result = step(window)
             window.shift(moment - own)

@@ -31,11 +31,14 @@ def read(
         except ConnectorError as error:
             return contact, error
 
-    patience, zoneinfo, refusal, count = Patience(), zone_of(zone), None, 0
+    patience, zoneinfo = Patience(), zone_of(zone)
+    refusal: ConnectorError | None = None
+    count = 0
     for contact, events in overlapped(attempt, contacts, width=width):
         if isinstance(events, ConnectorError):
             patience.spend(events)
-            refusal = events if isinstance(events, Expired | Blocked) else refusal
+            if isinstance(events, Expired | Blocked):
+                refusal = events
             yield Agenda(contact, failure=unread(OWNER, contact, events))
             continue
         patience.renew()

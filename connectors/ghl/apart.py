@@ -45,8 +45,9 @@ class Found:
 
 def search_params(api: Api, *, limit: int, contact: str | None = None) -> dict[str, str | int]:
     """The parameters of a search: of the whole location, or of one contact; whatever the status."""
-    named = {"location_id": api.location} | ({"contact_id": contact} if contact else {})
-    params: dict[str, str | int] = {api.dialect.parameter(name): key for name, key in named.items()}
+    params: dict[str, str | int] = {api.dialect.parameter("location_id"): api.location}
+    if contact:
+        params[api.dialect.parameter("contact_id")] = contact
     return {**params, "status": "all", "order": _ORDER, "limit": limit}
 
 
@@ -63,7 +64,9 @@ def pages(api: Api, entity: Entity, contact: str | None = None) -> Iterator[Foun
             seen.add(row.head.key)
         meta: Meta = reply.meta or Meta()
         yield Found(tuple(rows), meta.total)
-        if not rows or (len(rows) < PAGE and (meta.total is None or len(seen) >= meta.total)):
+        # A short page alone is no end: GHL may allow shorter ones than were asked for.
+        counted = meta.total is None or len(seen) >= meta.total
+        if not rows or (len(rows) < PAGE and counted):
             return
         params = {**params, **_cursor(meta)}
 

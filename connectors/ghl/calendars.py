@@ -24,17 +24,17 @@ def names(reply: Mapping[str, Any]) -> dict[str, str]:
         raise Malformed("expected a list of calendars, found something else")
     named: dict[str, str] = {}
     for each in listed:
-        key = each.get("id") if isinstance(each, dict) else None
-        if not key:
+        if not isinstance(each, dict) or not each.get("id"):
             raise Malformed("expected a calendar with an id, found one without")
-        named[key] = str(each.get("name") or "")
+        named[each["id"]] = str(each.get("name") or "")
     return named
 
 
 def params(calendar: str, span: Span, *, location: str) -> dict[str, str | int]:
     """The parameters that ask for what a calendar has in a stretch of time.
 
-    Whether GHL goes by the start or the end of what it shows is unknown: a day more is asked for.
+    Whether GHL goes by the start or the end of what it shows is unknown: a day more is asked for
+    than is concluded from (docs/ghl.md#appointments).
     """
     since = datetime.fromisoformat(span.since)
     until = datetime.fromisoformat(span.until)

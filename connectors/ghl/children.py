@@ -22,11 +22,8 @@ from reconcile.ports import Json, Span
 def of_contact(api: Api, entity: Entity, contact: str) -> list[Row]:
     """All of a contact's; none where the contact is gone."""
     if GHL[entity].apart:
-        return [
-            apart.row_with_names(api, entity, row)
-            for page in apart.pages(api, entity, contact)
-            for row in page.rows
-        ]
+        found = [row for page in apart.pages(api, entity, contact) for row in page.rows]
+        return [apart.row_with_names(api, entity, row) for row in found]
     try:
         reply = api.call(f"{entity}.list", {"contact": contact})
     except NotFound:
@@ -101,6 +98,8 @@ def update(
     """PUT with the changed fields alone."""
     parts, body = _parts(entity, contact, key), dict(fields)
     if GHL[entity].named:
+        # In which stage an update of the pipeline alone ends is unknown: the stage goes along
+        # (docs/ghl.md#opportunities).
         current: dict[str, Any] = {}
         if needs_current(fields):
             current = member(api.call(f"{entity}.get", parts).json(), entity)
@@ -116,6 +115,7 @@ def delete(api: Api, entity: Entity, contact: str, key: str) -> None:
     except NotFound:
         return
     except Unnamed:
+        # "Not found" that names nothing proves nothing (docs/ghl.md#errors): it is looked for.
         if get(api, entity, contact, key) is not None:
             raise
 

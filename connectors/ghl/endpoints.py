@@ -50,6 +50,8 @@ _SHARED: dict[str, Endpoint] = {
     "contact.search": Endpoint(_POST, "/contacts/search"),
     "contact.duplicate": Endpoint(_GET, "/contacts/search/duplicate"),
     "contact.get": Endpoint(_GET, "/contacts/{contact}"),
+    # Never upsert: it may update a contact that nobody named, and drops values without a word
+    # (docs/ghl.md#contacts).
     "contact.create": Endpoint(_POST, "/contacts/", replay=False),
     "contact.update": Endpoint(_PUT, "/contacts/{contact}"),
     "contact.delete": Endpoint(_DELETE, "/contacts/{contact}"),
@@ -91,7 +93,7 @@ _SHARED: dict[str, Endpoint] = {
 }
 
 _V2: dict[str, Endpoint] = {
-    "user.list": Endpoint(_GET, "/users/"),
+    "user.list": Endpoint(_GET, "/users/"),  # deprecated (docs/ghl.md#location)
     "oauth.location": Endpoint(_POST, "/oauth/locationToken", replay=False),
     "oauth.installed": Endpoint(_GET, "/oauth/installedLocations"),
 }

@@ -193,11 +193,14 @@ _CONTACT = GhlEntity(
             "gender"
         ): "GHL takes it only when a contact is created, and its search was not seen to carry it",
     },
-    create_only=frozenset({"gender"}),
+    create_only=frozenset({"gender"}),  # an update with it is refused (docs/ghl.md#contacts)
     consent=frozenset(consents.INFO),
+    # It is often false while a channel says no (docs/ghl.md#do-not-disturb).
     coarse={"dnd": tuple(consents.INFO)},
+    # Read, and never written: GHL refuses that (docs/ghl.md#phones-and-emails).
     further={"email": "additionalEmails", "phone": "additionalPhones"},
     owners=frozenset({"assignedTo"}),
+    # By id: `companyName` is a text of its own (docs/ghl.md#companies).
     links={"businessId": Entity.COMPANY},
     unnulled=frozenset({"postalCode", "country", "companyName"}),  # docs/ghl.md#clearing
 )
@@ -215,7 +218,7 @@ _TASK = GhlEntity(
     match=(("title", "dueDate"),),
     scope="locations/tasks",
     required=("title", "dueDate"),  # docs/ghl.md#tasks
-    created={"completed": False},
+    created={"completed": False},  # required as well, and rarely mapped
     content=("title", "body"),
     # GHL's editor stores it as HTML, its API takes plain text (docs/ghl.md#rich-text).
     codecs={"body": "html"},
@@ -236,6 +239,7 @@ _NOTE = GhlEntity(
         "pinned": FieldInfo("bool", clearable=False, label="Pinned"),
         "dateAdded": FieldInfo("instant", writable=False, clearable=False, label="Added"),
     },
+    # Neither dated nor versioned: edits are found by comparing alone (docs/ghl.md#notes).
     match=(("body",),),
     scope="contacts",
     required=("body",),  # docs/ghl.md#notes
@@ -276,7 +280,8 @@ _COMPANY = GhlEntity(
     dated=True,
     versioned=True,
     listed="businesses",
-    members=("business", "buiseness"),  # GHL's spelling in the replies to writes
+    # GHL's spelling in the replies to writes (docs/ghl.md#companies).
+    members=("business", "buiseness"),
     added="createdAt",
     updated="updatedAt",
     unnulled=frozenset(_COMPANY_TEXTS),

@@ -111,6 +111,7 @@ def _explain(request: Request, answer: Answer) -> ConnectorError | None:
         return Transient(
             f"{request.name} was answered {status}", remedy="repeat the run when GHL answers again"
         )
+    # GHL itself answers in JSON: a page is that of the CDN before it (docs/ghl.md#versions).
     if not answer.is_json:
         return _blocked(request, answer)
     by_status = {400: _bad_request, 401: _unauthorized, 403: _forbidden, 404: _missing}
@@ -165,6 +166,7 @@ def _bad_request(request: Request, said: str, answer: Answer) -> ConnectorError:
     match answer.parsed():
         case {"meta": {"contactId": contact}}:
             existing = contact
+    # A duplicate is a 400 that names the contact that is there (docs/ghl.md#errors).
     if "duplicate" in lower or existing:
         error = Duplicate(
             f"{request.name}: {said}", remedy="link the record to the one that exists"
@@ -202,6 +204,8 @@ def _unauthorized(
     said: str,
     answer: Answer,  # noqa: ARG001 - one signature
 ) -> ConnectorError:
+    # Not every 401 is about the token (docs/ghl.md#errors). "Expired" stops the run and asks for a
+    # login: it is concluded only where nothing else explains the words.
     lower = said.lower()
     if "scope" in lower:
         return Forbidden(

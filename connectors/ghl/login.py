@@ -71,14 +71,12 @@ class Callback:
     def _answer(self, path: str) -> tuple[int, bytes]:
         try:
             parts = urlsplit(path)
-            query = {
-                name: values[0]
-                for name, values in parse_qs(parts.query, max_num_fields=100).items()
-            }
+            members = parse_qs(parts.query, max_num_fields=100)
         except ValueError:
             return 400, b"Not understood."
         if parts.path != self._path:
             return 404, b"Not here."
+        query = {name: values[0] for name, values in members.items()}
         # As bytes: compared as text, letters beyond ASCII would raise.
         if not self._state or not hmac.compare_digest(query.get("state", "").encode(), self._state):
             return 400, b"This is not the answer that is waited for."

@@ -20,8 +20,9 @@ def zone_of(name: str) -> ZoneInfo | None:
 
 def zone_told(location: object) -> str:
     """The time zone of a location as GHL tells it; "" where it names none that is known here."""
-    name = location.get("timezone") if isinstance(location, dict) else None
-    zone = zone_of(str(name or ""))
+    if not isinstance(location, dict):
+        return ""
+    zone = zone_of(str(location.get("timezone") or ""))
     return zone.key if zone else ""
 
 

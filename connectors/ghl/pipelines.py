@@ -69,18 +69,13 @@ class Pipelines:
 
         Raises Malformed where GHL lists none of that id: a blank would be carried over.
         """
-        names: dict[str, Any] = {}
-        stages = [stage for each in self.listed for stage in each.stages]
-        for field, member, known in (
-            (PIPELINE, _PIPELINE_ID, self.listed),
-            (STAGE, _STAGE_ID, stages),
-        ):
-            if key := record.get(member):
-                named = _by_id(known, str(key))
-                if named is None:
-                    raise Malformed(f"its {field} {key} is not among those that GHL lists")
-                names[field] = named.name
-        return {**record, **names}
+        named = dict(record)
+        if record.get(_PIPELINE_ID):
+            named[PIPELINE] = _name_of(self.listed, record[_PIPELINE_ID], PIPELINE)
+        if record.get(_STAGE_ID):
+            stages = [stage for each in self.listed for stage in each.stages]
+            named[STAGE] = _name_of(stages, record[_STAGE_ID], STAGE)
+        return named
 
     def spelled(self, fields: Mapping[str, Json], current: Mapping[str, Any]) -> dict[str, Json]:
         """The body with GHL's ids in the place of the names; `current` is the record as it is.
@@ -92,7 +87,9 @@ class Pipelines:
         if PIPELINE not in fields and STAGE not in fields:
             return body
         before = _by_id(self.listed, str(current.get(_PIPELINE_ID)))
-        pipeline = _the_one(self.listed, fields[PIPELINE], "") if PIPELINE in fields else before
+        pipeline = before
+        if PIPELINE in fields:
+            pipeline = _the_one(self.listed, fields[PIPELINE], "")
         if pipeline is None:
             raise InvalidField(
                 "a stage is one of a pipeline, and none is named",
@@ -102,9 +99,12 @@ class Pipelines:
         if STAGE in fields:
             where = f" of the pipeline {pipeline.name!r}"
             body[_STAGE_ID] = _the_one(pipeline.stages, fields[STAGE], where).id
-        elif before is not None and (known := _by_id(before.stages, str(current.get(_STAGE_ID)))):
-            same = next((each for each in pipeline.stages if each.name == known.name), None)
-            body |= {_STAGE_ID: same.id} if same else {}
+        elif before is not None:
+            current_stage = _by_id(before.stages, str(current.get(_STAGE_ID)))
+            for stage in pipeline.stages:
+                if current_stage is not None and stage.name == current_stage.name:
+                    body[_STAGE_ID] = stage.id
+                    break
         return body
 
 
@@ -128,6 +128,13 @@ def _key_and_name(item: Any, what: str) -> tuple[str, str]:
     if isinstance(item, dict) and item.get("id") and _plain(item.get("name")):
         return str(item["id"]), _plain(item["name"])
     raise Malformed(f"expected a {what} with an id and a name, found something else")
+
+
+def _name_of(known: Iterable[Any], key: object, field: str) -> str:
+    named = _by_id(known, str(key))
+    if named is None:
+        raise Malformed(f"its {field} {key} is not among those that GHL lists")
+    return str(named.name)
 
 
 def _by_id(known: Iterable[Any], key: str) -> Any:

@@ -40,6 +40,7 @@ def reply_to(write: Write, error: ConnectorError) -> Reply:
 def _status(error: ConnectorError) -> Status:
     if isinstance(error, Exhausted) or error.code == "UNSENT":
         return Status.SKIPPED
+    # An answer that is not to be understood may be that of a write that was carried out.
     if isinstance(error, Uncertain | Transient | Malformed):
         return Status.UNCERTAIN
     return Status.REJECTED

@@ -54,15 +54,18 @@ class CustomField:
 def custom_fields(api: Api, *entities: Entity) -> list[CustomField]:
     """All custom fields of these kinds, of contacts unless told, in one request."""
     kinds = entities or (OWNER,)
-    model = kinds[0].value if len(kinds) == 1 else "all"
+    model = "all"
+    if len(kinds) == 1:
+        model = kinds[0].value
+    # In each run: a write under an unknown id is taken and not saved (docs/ghl.md#custom-fields).
     items = api.call("field.list", params={"model": model}).json().get("customFields") or []
-    return [
-        _custom(item, entity)
-        for item in items
-        if isinstance(item, dict)
-        for entity in kinds
-        if (item.get("model") or kinds[0]) == entity
-    ]
+    fields = []
+    for item in items:
+        if not isinstance(item, dict):
+            continue
+        kind = item.get("model") or kinds[0]
+        fields += [_custom(item, entity) for entity in kinds if entity == kind]
+    return fields
 
 
 def _custom(item: Mapping[str, Any], entity: Entity) -> CustomField:
@@ -75,11 +78,10 @@ def _custom(item: Mapping[str, Any], entity: Entity) -> CustomField:
         choices=choices,
     )
     if not item.get("id"):
-        raise Malformed(
-            "expected a custom field with an id, found one with "
-            f"{', '.join(sorted(item)[:5]) or 'nothing'}"
-        )
-    return CustomField(str(item["id"]), str(item.get("fieldKey") or item["id"]), info, entity)
+        members = ", ".join(sorted(item)[:5]) or "nothing"
+        raise Malformed(f"expected a custom field with an id, found one with {members}")
+    key = str(item["id"])
+    return CustomField(key, str(item.get("fieldKey") or key), info, entity)
 
 
 def _choice(option: Any) -> str:

@@ -29,6 +29,7 @@ def change(
     api: Api, contact: str, tags: Sequence[str], *, change: Change
 ) -> tuple[str, ...] | None:
     """Add tags to a contact or remove them; all its tags afterwards, where GHL says them."""
+    # Never by an update of the contact: its `tags` replace the whole set (docs/ghl.md#contacts).
     name = "tag.add" if change == "add" else "tag.remove"
     reply = api.call(name, {"contact": contact}, body={"tags": list(tags)}).json()
     return _texts(reply.get("tags"))
@@ -52,18 +53,21 @@ def change_many(
 
 
 def _result(item: Mapping[str, Any]) -> TagResult:
-    failed = item.get("type") != "success"
-    error = str(item.get("message") or "no reason given") if failed else ""
-    return TagResult(str(item.get("contactId") or ""), error, None if failed else _after(item))
+    contact = str(item.get("contactId") or "")
+    if item.get("type") != "success":
+        return TagResult(contact, str(item.get("message") or "no reason given"), None)
+    return TagResult(contact, "", _after(item))
 
 
 def _after(item: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The tags that a contact has afterwards: GHL tells those before, and what was changed."""
     before = _texts(item.get("oldTags"))
     if before is None:
         return None
     removed = set(_texts(item.get("tagsRemoved")) or ())
-    added = _texts(item.get("tagsAdded")) or ()
-    return tuple(dict.fromkeys([*(tag for tag in before if tag not in removed), *added]))
+    after = [tag for tag in before if tag not in removed]
+    after += _texts(item.get("tagsAdded")) or ()
+    return tuple(dict.fromkeys(after))
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:

@@ -108,6 +108,7 @@ class Intake:
             return Answer(
                 400, why="a JSON object was expected, with webhookId, timestamp and locationId"
             )
+        # Only now: whoever has no signature learns of no location whether it is looked after here.
         ledger = self._ledgers.get(delivery["locationId"])
         if ledger is None:
             return Answer(404, why="this location is not looked after here")
@@ -141,7 +142,9 @@ class Intake:
         )
         if contacts and self._notify is not None:
             self._notify(delivery["locationId"], contacts)
-        return Answer(200, kept=bool(contacts), why="" if contacts else "it names no contact")
+        if not contacts:  # answered as taken all the same: else GHL sends it for three days
+            return Answer(200, why="it names no contact")
+        return Answer(200, kept=True)
 
 
 def contacts_of(delivery: Mapping[str, Any]) -> list[str]:
@@ -159,9 +162,8 @@ def contacts_of(delivery: Mapping[str, Any]) -> list[str]:
 def _parsed(body: bytes) -> dict[str, Any] | None:
     try:
         delivery = json.loads(body)
-        json.dumps(
-            delivery, ensure_ascii=False
-        ).encode()  # half a character is none that a database takes
+        # Half a character is none that a database takes.
+        json.dumps(delivery, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     if not isinstance(delivery, dict):
