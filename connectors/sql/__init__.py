@@ -254,8 +254,10 @@ class SqlConnector:
                     yield from stream(connection, layout, part, rows=ROWS, tally=tally)
         finally:
             connection.close()
-        unread = f"{tally.unread} rows cannot be read" if tally.unread else ""
-        yield Proof(not unread, unread, partial=True, quarantined=tuple(tally.quarantined))
+        why = ""
+        if tally.unread:
+            why = f"{tally.unread} rows cannot be read"
+        yield Proof(not why, why, partial=True, quarantined=tuple(tally.quarantined))
 
     def _moment(self, entity: Entity) -> sa.Connection:
         """The connection whose transaction all extractions share.
@@ -290,9 +292,8 @@ def _pages(connection: sa.Connection, layout: Layout, tally: Tally) -> Generator
 
 
 def _count(connection: sa.Connection, layout: Layout) -> int:
-    return connection.execute(
-        sa.select(sa.func.count()).select_from(layout.table).where(*visible(layout))
-    ).scalar_one()
+    rows = sa.select(sa.func.count()).select_from(layout.table).where(*visible(layout))
+    return connection.execute(rows).scalar_one()
 
 
 def _shared_keys(connection: sa.Connection, layout: Layout) -> int:
@@ -303,10 +304,9 @@ def _shared_keys(connection: sa.Connection, layout: Layout) -> int:
     if layout.key_is_unique:
         return 0
     columns = [field.column for field in layout.key]
-    several = sa.select(*columns).where(
-        *visible(layout), *(column.is_not(None) for column in columns)
-    )
-    groups = several.group_by(*columns).having(sa.func.count() > 1).subquery()
+    present = [column.is_not(None) for column in columns]  # those without a key count as unread
+    keyed = sa.select(*columns).where(*visible(layout), *present)
+    groups = keyed.group_by(*columns).having(sa.func.count() > 1).subquery()
     return connection.execute(sa.select(sa.func.count()).select_from(groups)).scalar_one()
 
 

@@ -43,15 +43,11 @@ def can_copy(connection: sa.Connection, layout: Layout) -> bool:
         return True
     if place.form != "json" or place.field.kind is not Kind.JSON:
         return False
-    odd = sa.func.json_typeof(sa.cast(place.field.column, postgresql.JSON)).not_in(
-        ("array", "null")
-    )
-    return (
-        connection.execute(
-            sa.select(sa.func.count()).select_from(layout.table).where(odd)
-        ).scalar_one()
-        == 0
-    )
+    # A value that is no list sets its row aside, which the server would not do.
+    kind = sa.func.json_typeof(sa.cast(place.field.column, postgresql.JSON))
+    odd = sa.select(sa.func.count()).select_from(layout.table)
+    odd = odd.where(kind.not_in(("array", "null")))
+    return connection.execute(odd).scalar_one() == 0
 
 
 def copied(connection: sa.Connection, layout: Layout, tally: Tally) -> Iterator[Page]:
@@ -83,10 +79,8 @@ def keyless(connection: sa.Connection, layout: Layout) -> int:
     if not any(field.nullable for field in layout.key):
         return 0
     condition = sa.or_(*(field.column.is_(None) for field in layout.key))
-    statement = (
-        sa.select(sa.func.count()).select_from(layout.table).where(condition, *visible(layout))
-    )
-    return connection.execute(statement).scalar_one()
+    rows = sa.select(sa.func.count()).select_from(layout.table)
+    return connection.execute(rows.where(condition, *visible(layout))).scalar_one()
 
 
 def _compiled(statement: sa.Select[Any]) -> str:
@@ -118,15 +112,15 @@ def _with_tags(
         return sa.select(*columns).select_from(source)
     empty = sa.cast(sa.literal_column("'[]'"), postgresql.JSON)
     if layout.tags.field is not None:
-        tags = _json(layout.tags.field)
-        listed = sa.func.array_remove(tags, sa.null()) if layout.tags.form == "array" else tags
+        listed = _json(layout.tags.field)
+        if layout.tags.form == "array":
+            listed = sa.func.array_remove(listed, sa.null())
         shown = sa.func.coalesce(sa.func.to_json(listed), empty).label(TAGS)
         return sa.select(*columns, shown).select_from(source)
     together = cast("sa.Subquery", tagging.aggregated(layout, "postgresql"))
     joined = source.outerjoin(together, together.c.held_contact == layout.key[0].column)
-    return sa.select(
-        *columns, sa.func.coalesce(together.c.held_tags, empty).label(TAGS)
-    ).select_from(joined)
+    shown = sa.func.coalesce(together.c.held_tags, empty).label(TAGS)
+    return sa.select(*columns, shown).select_from(joined)
 
 
 def _key(fields: tuple[Field, ...]) -> sa.ColumnElement[Any]:
@@ -163,9 +157,8 @@ def _json(field: Field) -> sa.ColumnElement[Any]:
             # The json type keeps line breaks between its tokens; a JSON string can hold none, so
             # they can go.
             breaks: sa.ColumnElement[str] = sa.literal_column(r"E'[\n\r]'")
-            return sa.cast(
-                sa.func.regexp_replace(sa.cast(column, sa.Text), breaks, " ", "g"), postgresql.JSON
-            )
+            one_line = sa.func.regexp_replace(sa.cast(column, sa.Text), breaks, " ", "g")
+            return sa.cast(one_line, postgresql.JSON)
         case _:
             return column
 
@@ -201,9 +194,8 @@ def _flag(field: Field) -> sa.ColumnElement[bool]:
         case Kind.INTEGER | Kind.DECIMAL | Kind.FLOAT:
             return sa.func.coalesce(field.column, 0) != 0
         case Kind.TEXT | Kind.OTHER | Kind.JSON | Kind.ARRAY:
-            text = sa.func.lower(
-                sa.func.btrim(sa.func.coalesce(sa.cast(field.column, sa.Text), ""))
-            )
+            filled = sa.func.coalesce(sa.cast(field.column, sa.Text), "")
+            text = sa.func.lower(sa.func.btrim(filled))
             zero = text.op("~", is_comparison=True)("^[-+]?0+([.]0*)?$")
             return sa.and_(text.not_in(NO), sa.not_(text.startswith(NO_MOMENT)), sa.not_(zero))
         case _:

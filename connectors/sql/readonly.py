@@ -43,7 +43,9 @@ def why_read_only(engine: sa.Engine) -> str:
     """Why the database takes no writes; "" where it does, or does not say."""
     if engine.dialect.name == "sqlite":
         return _sqlite(engine)
-    name = "mariadb" if getattr(engine.dialect, "is_mariadb", False) else engine.dialect.name
+    name = engine.dialect.name
+    if getattr(engine.dialect, "is_mariadb", False):  # also behind a URL that says mysql
+        name = "mariadb"
     for question, why in _ASKED.get(name, ()):
         if _answer(engine, question) not in _OFF:
             return why

@@ -73,7 +73,7 @@ class Migrate(Whole):
 
     def prepare(self, run: Run, _do: Do) -> tuple[Run, Job]:
         """Note which load it is, and keep requests for it."""
-        if self.writes:
+        if self.writes:  # by that the next call knows which load it goes on with
             runs.annotate(run.ledger, run.run_id, move=self.move.name)
         if self.writes and not self.approved:
             run = _spared(run)

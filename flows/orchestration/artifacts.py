@@ -43,7 +43,8 @@ Do = Callable[..., Any]
 
 def key_of(kind: str, pair: Pair) -> str:
     """An artifact's key: lower-case letters, digits and dashes, which is all that Prefect takes."""
-    return f"{kind}-" + "".join(letter if letter.isalnum() else "-" for letter in pair.name.lower())
+    letters = [letter if letter.isalnum() else "-" for letter in pair.name.lower()]
+    return f"{kind}-{''.join(letters)}"
 
 
 class Watched:
@@ -135,7 +136,9 @@ def _first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     more = len(rows) - LISTED
     if more <= 0:
         return rows
-    last = dict.fromkeys(rows[0], "") | {next(iter(rows[0])): f"and {more:,} more in the report"}
+    first_column, *_ = rows[0]
+    last = dict.fromkeys(rows[0], "")
+    last[first_column] = f"and {more:,} more in the report"
     return [*rows[:LISTED], last]
 
 

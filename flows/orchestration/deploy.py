@@ -51,7 +51,8 @@ def check(planned: Sequence[Planned]) -> None:
             remedy = "give a cron line such as '0 2 * * *' and a zone such as 'Europe/Berlin'"
             raise StateError(what, remedy=remedy, code="SCHEDULE") from error
     names = [one.full_name for one in planned]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
         raise StateError(
             f"{twice[0]} would be made twice",
             remedy="name each pair once, and each with a name of its own",
@@ -84,7 +85,9 @@ async def _pool(name: str) -> None:
 
 def _deploy(one: Planned, pool: str) -> UUID:
     flow: Any = getattr(importlib.import_module(one.module), one.flow)
-    schedules = [CronSchedule(cron=one.cron, timezone=one.timezone)] if one.cron else None
+    schedules = None
+    if one.cron:
+        schedules = [CronSchedule(cron=one.cron, timezone=one.timezone)]
     deployment: Any = flow.to_deployment(
         name=one.name,
         parameters=one.parameters,
@@ -106,6 +109,7 @@ async def _automate(one: Planned, deployment: UUID) -> None:
     )
     async with get_client() as client:
         for name, event, resource, parameter in ways:
+            # Prefect takes several of one name: made anew, each change would start two deltas.
             for old in await client.read_automations_by_name(name):
                 await client.delete_automation(old.id)
             await client.create_automation(

@@ -30,17 +30,19 @@ def keep(run: Run) -> int:
     for operation in steps.operations(run):
         if operation.kind is OpKind.DELETE and operation.entity is OWNER and operation.key:
             doomed[operation.side].append(operation.key)
-    return sum(
-        _keep(run, entity, side, keys)
-        for side, keys in doomed.items()
-        for entity in OWNER.children
-        if keys and entity in run.mapping
-    )
+    looked_at = 0
+    for side, keys in doomed.items():
+        if not keys:
+            continue
+        for entity in OWNER.children:
+            if entity in run.mapping:
+                looked_at += _keep(run, entity, side, keys)
+    return looked_at
 
 
 def _keep(run: Run, entity: Entity, side: Side, contacts: list[str]) -> int:
     snapshot = run.stage.snapshots[entity, side]
-    if snapshot.complete and not snapshot.partial:
+    if snapshot.complete and not snapshot.partial:  # then the archive has them all
         return 0
     covered = {str(key) for (key,) in run.stage.rows(f"SELECT key FROM cover_{entity}_{side}")}
     unread = tuple(sorted(set(contacts) - covered))
@@ -49,9 +51,9 @@ def _keep(run: Run, entity: Entity, side: Side, contacts: list[str]) -> int:
     try:
         pages = run.connectors[side].extract(entity, Scope(parents=unread))
         spooled = run.stage.spool(entity, side, pages, taken_at=run.clock())
-        run.stage.load_beside(
-            run.mapping[entity], side, run.connectors[side].shape(entity), spooled
-        )
+        shape = run.connectors[side].shape(entity)
+        # Beside the snapshot, not into it: the plan was made of that, and stays explained by it.
+        run.stage.load_beside(run.mapping[entity], side, shape, spooled)
     except ConnectorError as error:
         log.warning(
             "not kept before a deletion",
