@@ -115,12 +115,12 @@ def test_the_code_gets_no_denser() -> None:
     most = {
         "expressions per code line": 4.41,
         "lines wider than 100": 0,
-        "conditional expressions per 100 code lines": 1.7,
+        "conditional expressions per 100 code lines": 1.3,
         "participles per 1,000 names": 1.3,
     }
     found = {figure.name: figure.value for figure in figures(product())}
     assert {name for name, limit in most.items() if found[name] > limit} == set()
-    assert found["comments per 100 code lines"] >= 1.37
+    assert found["comments per 100 code lines"] >= 1.55
 
 
 def test_no_empty_names() -> None:

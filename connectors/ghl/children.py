@@ -22,8 +22,8 @@ from reconcile.ports import Json, Span
 def of_contact(api: Api, entity: Entity, contact: str) -> list[Row]:
     """All of a contact's; none where the contact is gone."""
     if GHL[entity].apart:
-        found = [row for page in apart.pages(api, entity, contact) for row in page.rows]
-        return [apart.row_with_names(api, entity, row) for row in found]
+        rows = [row for page in apart.pages(api, entity, contact) for row in page.rows]
+        return [apart.row_with_names(api, entity, row) for row in rows]
     try:
         reply = api.call(f"{entity}.list", {"contact": contact})
     except NotFound:

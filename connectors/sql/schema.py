@@ -114,8 +114,8 @@ class Layout:
         if self.tags:
             shown.append(TAGS)
 
-        def place(role: str, found: object) -> tuple[tuple[str, ...], ...]:
-            return ((labels[role],),) if found else ()
+        def place(role: str, field: object) -> tuple[tuple[str, ...], ...]:
+            return ((labels[role],),) if field else ()
 
         return Shape(
             key=((labels["key"],),),

@@ -204,8 +204,8 @@ def _creates(place: Place, missing: Sequence[str]) -> Iterator[str]:
     if place.creates:
         reasons[place.creates_on] = place.creates
     if missing:
-        asked = " and ".join(missing)
-        reasons["app"] = f"GHL asks for {asked} of each new {place.entity}, and nothing is mapped"
+        fields = " and ".join(missing)
+        reasons["app"] = f"GHL asks for {fields} of each new {place.entity}, and nothing is mapped"
     if reasons:
         side = "none" if len(reasons) > 1 else next(iter(reasons))
         yield f'create = "{side}"  # {_comment("; ".join(reasons.values()))}'
