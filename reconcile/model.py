@@ -217,7 +217,8 @@ class Outcome:
 
     The key it now has, what the side said it stores, and the side's own reference.
 
-    `settled_at` is our own time when the outcome was written down.
+    `settled_at` is our own time when the outcome was written down. `unsent` are the fields that
+    were left out, as what they name was to be made before, and was not.
     """
 
     op_id: str
@@ -230,3 +231,4 @@ class Outcome:
     detail: str = ""
     trace_id: str | None = None
     settled_at: str | None = None
+    unsent: tuple[str, ...] = ()

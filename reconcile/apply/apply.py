@@ -35,7 +35,8 @@ class Desk:
     `recheck` says before which writes of values the record is looked at: `always`, `risky` ones, or
     `never`; `free` are the sides whose reads cost no requests: there it is looked at with `risky`,
     too. `created` collects the keys that this run's creates were given, `undeleted` the links whose
-    record a delete left there; `doubtful` are links of which an earlier write is in doubt.
+    record a delete left there; `doubtful` are links of which an earlier write is in doubt. `unsent`
+    has, by operation, the fields that name what was to be made before it, and was not.
     """
 
     mapping: PairMapping
@@ -48,6 +49,21 @@ class Desk:
     created: Made = field(default_factory=Made)
     undeleted: set[str] = field(default_factory=set)
     doubtful: frozenset[str] = frozenset()
+    unsent: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def end(self, outcome: Outcome) -> Outcome:
+        """Write down what became of an operation, with what of it was not sent."""
+        unsent = self.unsent.get(outcome.op_id, ())
+        if unsent:
+            why = f"not sent: {', '.join(unsent)}, as what is named there could not be created"
+            said = [part for part in (outcome.detail, why) if part]
+            outcome = dataclasses.replace(
+                outcome,
+                detail="; ".join(said),
+                unsent=unsent,
+            )
+        self.journal.end(outcome, self.now())
+        return outcome
 
     def note_created(self, operation: Operation, key: str) -> None:
         """Note the key that a create was given: what hangs on it, or names it, comes later."""
@@ -101,7 +117,7 @@ def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
     for operation in links:
         if operation.key is not None:
             desk.one_thing(operation, operation.key)
-    todo = _todo(desk, operations)
+    todo = [_sendable(desk, operation) for operation in _todo(desk, operations)]
     outcomes: list[Outcome] = []
     writes: list[tuple[Operation, Write]] = []
     for operation in todo:
@@ -116,7 +132,7 @@ def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
     # looks there for what may have happened.
     desk.journal.begin(todo, desk.now())
     for outcome in outcomes:
-        desk.journal.end(outcome, desk.now())
+        desk.end(outcome)
     outcomes += _send(desk, writes)
     done = {outcome.op_id for outcome in outcomes if outcome.status is Status.DONE}
     for operation in todo:
@@ -151,9 +167,43 @@ def _send(desk: Desk, writes: list[tuple[Operation, Write]]) -> list[Outcome]:
         created = operation.kind is OpKind.CREATE and outcome.status is Status.DONE
         if created and outcome.key:
             desk.note_created(operation, outcome.key)
-        desk.journal.end(outcome, desk.now())
-        outcomes.append(outcome)
+        outcomes.append(desk.end(outcome))
     return outcomes
+
+
+def _sendable(desk: Desk, operation: Operation) -> Operation:
+    """The operation without the fields that name what was to be made before it, and was not.
+
+    All else of the record holds, whatever became of the other one; the next run sends the rest once
+    that is there. Where nothing else is left, or the field is required, all of it waits.
+    """
+    missing = _missing(desk, operation)
+    if not missing:
+        return operation
+    mapped = desk.mapping[operation.entity]
+    after = dict(operation.after)
+    before = dict(operation.before)
+    for name in missing:
+        if mapped.field(name).required:
+            return operation
+        del after[name]
+        before.pop(name, None)
+    if not after:
+        return operation
+    desk.unsent[operation.op_id] = tuple(missing)
+    return dataclasses.replace(
+        operation,
+        before=before,
+        after=after,
+    )
+
+
+def _missing(desk: Desk, operation: Operation) -> list[str]:
+    """The fields of an operation that name what is not there on its side."""
+    if operation.kind in _TAGGING or operation.kind is OpKind.DELETE:
+        return []
+    mapped = desk.mapping[operation.entity]
+    return mapped.waiting(operation.after, operation.side)
 
 
 def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
@@ -184,9 +234,7 @@ def _skipped(operation: Operation, code: str, detail: str) -> Outcome:
 
 def _waits(desk: Desk, operation: Operation) -> Outcome | None:
     """The outcome of what names a record that was to be made before it, and was not."""
-    if operation.kind in _TAGGING or operation.kind is OpKind.DELETE:
-        return None
-    names = desk.mapping[operation.entity].waiting(operation.after, operation.side)
+    names = _missing(desk, operation)
     if not names:
         return None
     listed = " and ".join(names)

@@ -37,7 +37,7 @@ def resolve(desk: Desk, ledger: Ledger, answers: Answers | None = None) -> list[
         outcome = _decided(operation, choice, who)
         if outcome is None:
             outcome = _attempt(desk, ledger, operation, patience)
-        desk.journal.end(outcome, desk.now())
+        outcome = desk.end(outcome)
         # Its tasks and notes hang on this key, and may come later in the plan.
         created = operation.kind is OpKind.CREATE and outcome.status is Status.DONE
         if created and outcome.key:

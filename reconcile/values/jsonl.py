@@ -76,13 +76,21 @@ def hold_from(members: dict[str, Any]) -> Hold:
 def outcome_json(outcome: Outcome) -> str:
     """One outcome."""
     return line(
-        {name: value for name in _OUTCOME if (value := getattr(outcome, name)) not in (None, "")}
+        {
+            name: value
+            for name in _OUTCOME
+            if (value := getattr(outcome, name)) not in (None, (), "")
+        }
     )
 
 
 def outcome_from(members: dict[str, Any]) -> Outcome:
     """The outcome that members describe."""
-    return Outcome(**{**members, "status": Status(members["status"])})
+    kinds = {
+        "status": Status(members["status"]),
+        "unsent": tuple(members.get("unsent", ())),
+    }
+    return Outcome(**{**members, **kinds})
 
 
 def snapshot_json(snapshot: Snapshot) -> str:

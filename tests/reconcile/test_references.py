@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
-from connectors.memory import Vices
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import Write
 from reconcile.values.codecs import Email
 from reconcile.values.references import CompanyName, Linked
 from tests.builders import HOLD, World, companies, contacts, field_of, mapping_of
+from tests.flows.nights import night
 
 LINKED = contacts(
     field_of("email", Email()),
@@ -145,21 +146,84 @@ def test_a_link_to_what_goes_in_the_same_run_is_not_sent(world: World, gone: Sid
     assert (after.writes, after.holds) == ((), ())
 
 
-def test_a_contact_waits_for_a_company_that_was_refused(world: World) -> None:
-    """What the other side refuses to make is pointed to by nobody: the contact follows another night, without it."""
-    refuse = Vices(
-        rejects=lambda write: "INVALID_FIELD" if write.entity is Entity.COMPANY else None
+NAMED = contacts(
+    field_of("first_name"),
+    *LINKED.fields,
+    match=(("email",),),
+)
+
+
+def unmakeable(world: World, code: str) -> str:
+    """GHL makes no company from now on; Cole is entered in the app, with a new person, and somebody who was there changes to it, and is renamed."""
+    world.mapping = mapping_of(companies(), NAMED)
+    world.set_vices(
+        Side.GHL, rejects=lambda write: code if write.entity is Entity.COMPANY else None
     )
-    world.ghl.vices = refuse
     cole = world.app.put(Entity.COMPANY, {"name": "Cole"})
     world.app.put(Entity.CONTACT, {"email": "hi@cole.example", "company": cole})
-    outcomes = world.run().outcomes
-    assert {outcome.code: outcome.status for outcome in outcomes} == {
-        "INVALID_FIELD": Status.REJECTED,
-        "NOT_THERE_YET": Status.SKIPPED,
+    acme = contact(world, Side.APP, "hi@acme.example")
+    world.app.edit(Entity.CONTACT, acme, {"company": cole, "first_name": "Ann"})
+    return cole
+
+
+def waiting(whole: Mapping[str, Any]) -> dict[str, str]:
+    """The class of each contact's company that a report names, by the contact; it does not say that both sides agree."""
+    assert whole["verdict"]["code"] != "agreed"
+    assert whole["statement"]["unexplained"] == 0
+    listed = [one for one in whole["values"]["listed"] if one["field"] == "company"]
+    return {str(one["label"]): str(one["class"]) for one in listed}
+
+
+@pytest.mark.parametrize("code", ["FORBIDDEN", "INVALID_FIELD"])
+def test_what_names_a_company_that_could_not_be_made_arrives_without_it(
+    world: World, code: str
+) -> None:
+    """However the company was refused, the new contact and the other value are there in the same night; the link is named, and sent once there is a company."""
+    unmakeable(world, code)
+    both = {"hi@acme.example": "pending", "hi@cole.example": "pending"}
+    assert waiting(night(world).document) == both
+    there = world.cells(Side.GHL)
+    assert {cells["email"]: cells.get("first_name") for cells in there.values()} == {
+        "hi@acme.example": "Ann",
+        "hi@bond.example": None,
+        "hi@cole.example": None,
     }
+    assert employers(world, Side.GHL)["hi@acme.example"] == "Acme"
+    world.set_vices(Side.GHL, rejects=lambda _: None)
+    for hold in world.run().holds:
+        if hold.kind == "refused":
+            world.decide(hold, "retry")
     world.run()
-    assert employers(world, Side.GHL)["hi@cole.example"] is None
+    world.run()
+    assert employers(world, Side.GHL) == employers(world, Side.APP)
+    assert employers(world, Side.GHL)["hi@cole.example"] == "Cole"
+
+
+def test_what_arrived_unanswered_without_its_company_is_named(world: World) -> None:
+    """A create without an answer, which a look finds done, has not sent the link either."""
+    unmakeable(world, "FORBIDDEN")
+    world.set_vices(
+        Side.GHL, uncertain=lambda write: "applied" if write.kind is OpKind.CREATE else None
+    )
+    both = {"hi@acme.example": "pending", "hi@cole.example": "pending"}
+    assert waiting(night(world).document) == both
+
+
+def test_a_contact_that_needs_a_company_waits_for_it(world: World) -> None:
+    """Where the link is required, nothing is made without it."""
+    employed = contacts(
+        field_of("email", Email()),
+        field_of("company", Linked(entity=Entity.COMPANY), required=True),
+        match=(("email",),),
+    )
+    unmakeable(world, "FORBIDDEN")
+    world.mapping = mapping_of(companies(), employed)
+    outcomes = world.run().outcomes
+    assert {(outcome.code, outcome.status) for outcome in outcomes} == {
+        ("FORBIDDEN", Status.REJECTED),
+        ("NOT_THERE_YET", Status.SKIPPED),
+    }
+    assert "hi@cole.example" not in employers(world, Side.GHL)
 
 
 def test_a_deleted_company_leaves_its_contacts(world: World) -> None:

@@ -1,10 +1,12 @@
 -- change_part: some operations, each with what became of it, on their way into the report
+{% from 'report/models/_unsent.sql' import without %}
 CREATE OR REPLACE TABLE change_part AS
 WITH fates AS (
     SELECT
         op_id,
         entity AS of_entity,
         made_key,
+        unsent,
         fate
     FROM fate
     WHERE seq > {{ start }} AND seq <= {{ stop }}
@@ -19,8 +21,8 @@ SELECT
     p.key,
     p.source_key,
     p.parent,
-    p.before::VARCHAR AS before,
-    p.after::VARCHAR AS after,
+    ({{ without('p.before', 'f.unsent') }})::VARCHAR AS before,
+    ({{ without('p.after', 'f.unsent') }})::VARCHAR AS after,
     p.because,
     p.risk,
     p.starts_workflows,

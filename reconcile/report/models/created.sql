@@ -1,6 +1,8 @@
 -- created_{e}: a record that this run made: what was sent, and what the side says it stores
 --
 -- Of a part of the operations: the values of a million records, each with its text, are more than 512 MB.
+{% from 'report/models/_unsent.sql' import without %}
+{% set sent = without('f.after', 'f.unsent') %}
 CREATE OR REPLACE TABLE created_{{ entity }} AS
 WITH changed AS (
     SELECT
@@ -34,8 +36,8 @@ SELECT
     r.because AS residual,
     {{ 'x.fields' if faulty else 'NULL::VARCHAR[]' }} AS faults,  -- fields of the other side's record that cannot be read
     from_json(f.source, {{ form | literal }}) AS source,  -- what the other side's record holds
-    from_json(f.after, {{ form | literal }}) AS sent,
-    from_json(coalesce(o.outcome ->> '$.after', f.after), {{ form | literal }}) AS held  -- what the new record holds
+    from_json({{ sent }}, {{ form | literal }}) AS sent,
+    from_json(coalesce(o.outcome ->> '$.after', {{ sent }}), {{ form | literal }}) AS held  -- what the new record holds
 FROM fate AS f
 LEFT JOIN outcome AS o USING (op_id)
 {% if faulty %}

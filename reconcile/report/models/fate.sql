@@ -17,6 +17,11 @@ SELECT
     p.source,
     p.before,
     p.after,
+    -- fields of `after` that waited for what they name; of nearly all operations none
+    CASE
+        WHEN contains(o.outcome, '"unsent":')
+            THEN from_json(o.outcome ->> '$.unsent', '["VARCHAR"]')
+    END AS unsent,
     p.because,
     o.key AS made_key,
     o.detail,

@@ -38,6 +38,7 @@ sent AS (
         link_id,
         side,
         fate,
+        unsent,
         unnest(json_keys(after)) AS field,
         before,
         after,
@@ -83,7 +84,7 @@ parts AS (
         op_id,
         link_id,
         side,
-        fate,
+        CASE WHEN list_contains(unsent, field) THEN 'skipped' ELSE fate END AS fate,
         field,
         json_extract_string(after, '$."' || field || '"') AS value,
         NULL AS item
