@@ -387,7 +387,8 @@ def _remote(path: str) -> Remote:
 
     scheme = path.partition("://")[0]
     try:
-        files, _ = fsspec.core.url_to_fs(path)
+        # Others put files there, too: a listing that this process remembers hides them.
+        files, _ = fsspec.core.url_to_fs(path, use_listings_cache=False)
     except (ImportError, ValueError) as error:
         what = f"{scheme}:// cannot be opened ({type(error).__name__})"
         raise BrokenFileError(what, to_open(scheme)) from None

@@ -116,23 +116,36 @@ def brought(pair: Pair, folder: Path) -> Path:
 
 
 def stored(pair: Pair) -> set[str]:
-    """The runs that the store keeps files of. None where the store is a folder."""
+    """The runs that the store keeps files of. None where the store is a folder.
+
+    Raises StateError where the store does not answer.
+    """
     if not _is_away(pair):
         return set()
-    system, target = _place(pair, "")
-    if system.exists(target):
-        return {Path(path.rstrip("/")).name for path in system.ls(target, detail=False)}
-    return set()
+    try:
+        system, target = _place(pair, "")
+        paths = []
+        if system.exists(target):
+            paths = system.ls(target, detail=False)
+    except Exception as error:  # each store has errors of its own
+        raise _silent(pair, error) from error
+    return {Path(path.rstrip("/")).name for path in paths}
 
 
 def forget(pair: Pair, runs: Sequence[str]) -> None:
-    """Remove the files of these runs from the store. Nothing where the store is a folder."""
+    """Remove the files of these runs from the store. Nothing where the store is a folder.
+
+    Raises StateError where the store does not answer.
+    """
     if not _is_away(pair):
         return
-    for name in runs:
-        system, target = _place(pair, name)
-        if system.exists(target):
-            system.rm(target, recursive=True)
+    try:
+        for name in runs:
+            system, target = _place(pair, name)
+            if system.exists(target):
+                system.rm(target, recursive=True)
+    except Exception as error:  # each store has errors of its own
+        raise _silent(pair, error) from error
 
 
 def _is_away(pair: Pair) -> bool:
@@ -145,7 +158,8 @@ def opened(url: str) -> tuple[Any, str]:
     Raises StateError where nothing that opens such a URL is installed.
     """
     try:
-        system, root = fsspec.core.url_to_fs(url)
+        # Other workers put runs there, too: a listing that this process remembers hides them.
+        system, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
     except (ImportError, ValueError) as error:
         scheme = url.partition("://")[0]
         raise StateError(
