@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace, TracebackType
@@ -155,6 +156,15 @@ def plan_of(**members: Any) -> Plan:
     return Plan(**(usual | members))
 
 
+@cache
+def empty_ledger() -> bytes:
+    """The file of a ledger in SQLite that holds nothing yet: to make its tables takes a third of a night."""
+    with tempfile.TemporaryDirectory(prefix="ledger-") as folder:
+        file = Path(folder) / "ledger.db"
+        Ledger(f"sqlite:///{file}", "p").close()
+        return file.read_bytes()
+
+
 class Witness(MemoryConnector):
     """A memory side whose past can be looked at, whose order of records can be changed, and which may not keep some tags."""
 
@@ -288,6 +298,8 @@ class World:
         self.folder = Path(tempfile.mkdtemp(prefix="world-"))
         self.clock = Ticks()
         self.sides = {side: self._side(side) for side in Side}
+        if self.ledger_url is None:
+            (self.folder / "ledger.db").write_bytes(empty_ledger())
         self.ledger = Ledger(self.ledger_url or f"sqlite:///{self.folder}/ledger.db", "p")
         self._runs = 0
         self._had = {Entity.CONTACT}

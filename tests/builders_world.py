@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count
 from random import Random
 from typing import Any
@@ -102,9 +104,15 @@ def about_of(run: Run, *, apply: bool = True) -> About:
     )
 
 
-def busy_world(**settings: Any) -> World:
-    """A world in which nearly everything that can happen has happened; one run of it is done."""
-    world = World(**settings)
+def busy_world() -> World:
+    """A world in which nearly everything that can happen has happened; one run of it is done, once for all of them."""
+    return _busy_world().copied()
+
+
+@cache
+def _busy_world() -> World:
+    world = World()
+    atexit.register(world.close)
     app, ghl = world.app, world.ghl
     people = {
         "ann": {

@@ -28,6 +28,7 @@ from flows.triggers.webhooks import (
 from reconcile.errors import ConfigError
 from reconcile.ledger import hints
 from reconcile.ledger.ledger import Ledger
+from tests.builders import empty_ledger
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -74,6 +75,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
+    (tmp_path / "ledger.db").write_bytes(empty_ledger())
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "acme")
     yield Desk(ledger)
     ledger.close()

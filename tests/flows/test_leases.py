@@ -21,7 +21,7 @@ from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity
 from reconcile.ports import Reply, Write
-from tests.builders import World
+from tests.builders import World, empty_ledger
 from tests.flows.nights import night
 
 LONG_AGO = "2020-01-01T00:00:00.000Z"
@@ -29,6 +29,7 @@ LONG_AGO = "2020-01-01T00:00:00.000Z"
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    (tmp_path / "ledger.db").write_bytes(empty_ledger())
     made = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "acme")
     yield made
     made.close()

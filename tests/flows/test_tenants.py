@@ -16,6 +16,7 @@ from reconcile.errors import ConfigError, StateError
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.values.names import checked
+from tests.builders import empty_ledger
 from tests.flows.calls import say
 
 LOCATION = "loc-a"
@@ -56,6 +57,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv(SETTINGS, str(settings))
     for name in ("ACME_GHL", "ACME_CRM", "BERLIN_GHL", "SECRET"):
         monkeypatch.setenv(name, f"value-of-{name}")
+    (tmp_path / "fleet.db").write_bytes(empty_ledger())
     made = f"sqlite:///{tmp_path / 'fleet.db'}"
     monkeypatch.setenv("FLEET_LEDGER", made)
     return made

@@ -32,7 +32,16 @@ from reconcile.values.codecs import Bool, Email, Instant, Labels, Name, RichText
 from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.values.policy import TAGS, Blank, Rule
 from reconcile.values.references import Linked
-from tests.builders import World, companies, contacts, field_of, mapping_of, notes, tasks
+from tests.builders import (
+    World,
+    companies,
+    contacts,
+    empty_ledger,
+    field_of,
+    mapping_of,
+    notes,
+    tasks,
+)
 
 LOCATION, TOKEN = "ve9EPM428h8vShlRW1KT", "pit-machine"
 LIMIT = Limit(max=20, window_seconds=10.0, daily=20_000)
@@ -410,6 +419,7 @@ class SandboxWorld(World):
         self.app_place = AppPlace(url=f"sqlite:///{self.folder}/app.db", clock=self.clock)
         self.places: dict[Side, Any] = {Side.APP: self.app_place, Side.GHL: self.ghl_place}
         self._runs = 0
+        (self.folder / "ledger.db").write_bytes(empty_ledger())
         self._begin()
 
     def _begin(self) -> None:
