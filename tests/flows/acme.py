@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,8 @@ from flows.opening import open_run
 from flows.outcome.tell import Told
 from flows.run import Options
 from flows.runner import carry_out
-from reconcile.model import Hold, Operation
+from reconcile.ledger import schema
+from reconcile.model import Hold, Operation, fingerprint
 from reconcile.plan import planfile
 
 JOBS = {job.name: job for job in (FULL, PLAN, AUDIT)}
@@ -73,6 +77,18 @@ class Acme:
         file = f"sqlite:///{folder / DATABASE_FILE}"
         return Acme(folder, pair, {None: file, "rest": file, "csv": ""}.get(app_url, app_url or ""))
 
+    @staticmethod
+    def settled(folder: Path, *, contacts: int = 40, sales: bool = False) -> Acme:
+        """A world of `made` after its first night, with nothing verified: a copy of one that this process ran once."""
+        return _first_night(contacts, sales).copied(folder)
+
+    def copied(self, folder: Path) -> Acme:
+        """The same in another folder, by itself: its ledger knows both sides where they lie there. Of an SQLite file alone."""
+        shutil.copytree(self.folder, folder)
+        made = Acme(folder, folder / self.pair.name, f"sqlite:///{folder / DATABASE_FILE}")
+        _move(made, self.folder)
+        return made
+
     def run(self, *, pair: Path | None = None, job: str = "nightly", **options: Any) -> Night:
         """One run through the local engine."""
         with open_run(load(pair or self.pair), Options(job, **options)) as run:
@@ -115,6 +131,29 @@ class Acme:
         """Put everything in the folder back to what it was in a copy. The path stays: a database is known by it."""
         shutil.rmtree(self.folder)
         shutil.copytree(other, self.folder)
+
+
+@cache
+def _first_night(contacts: int, sales: bool) -> Acme:
+    folder = Path(tempfile.mkdtemp(prefix="first-night-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    acme = Acme.made(folder / "acme", contacts=contacts, sales=sales)
+    acme.run(verify="none")
+    return acme
+
+
+def _move(acme: Acme, of: Path) -> None:
+    """Have a ledger that knew both sides `of` another folder know them where they lie now: it would refuse the run."""
+    pair, ends = schema.pair, schema.ends
+    engine = sa.create_engine(load(acme.pair).ledger_url.get_secret_value())
+    with engine.begin() as ledger:
+        for column in (pair.c.app_identity, ends.c.app, ends.c.ghl):
+            there = sa.func.replace(column, str(of), str(acme.folder))
+            ledger.execute(sa.update(column.table).values({column.name: there}))
+        for entity, *place in ledger.execute(sa.select(ends.c.entity, ends.c.app, ends.c.ghl)):
+            digest = fingerprint("\x1f".join(place))
+            ledger.execute(sa.update(ends).where(ends.c.entity == entity).values(digest=digest))
+    engine.dispose()
 
 
 @dataclass(frozen=True, slots=True)

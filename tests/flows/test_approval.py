@@ -20,9 +20,7 @@ from tests.flows.calls import say
 @pytest.fixture(scope="module")
 def acme(tmp_path_factory: pytest.TempPathFactory) -> Acme:
     """A world after its first nights, in which nothing is left to do."""
-    made = Acme.made(tmp_path_factory.mktemp("approval") / "acme", contacts=44)
-    made.run(verify="none")
-    return made
+    return Acme.settled(tmp_path_factory.mktemp("approval") / "acme")
 
 
 def _proposed(acme: Acme) -> Proposal:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,18 +12,15 @@ import openpyxl
 import pytest
 
 from flows.config import load
-from flows.demo import make
-from flows.jobs.full import FULL
-from flows.opening import open_run
 from flows.review.deciding import Changed, answer, answer_all
-from flows.run import Options
-from flows.runner import carry_out
 from reconcile.errors import ConfigError, StateError
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity
 from reconcile.report.decisions import Decided
 from reconcile.report.sheet import DECISIONS, HEADS
 from tests.builders import HOLD, World, contacts, mapping_of
+from tests.flows.acme import Acme
+from tests.flows.calls import Said, say
 
 C = Entity.CONTACT
 ROOT = Path(__file__).resolve().parents[3]
@@ -148,9 +143,7 @@ def test_an_answer_to_what_was_shown_before_is_refused(world: World) -> None:
 def test_the_spreadsheet_of_a_report_is_read_back(tmp_path: Path) -> None:
     """`review --from-file` records what a person filled in, and one wrong row names itself and records nothing."""
     folder = tmp_path / "demo"
-    pair = load(make(folder, contacts=40))
-    with open_run(pair, Options(verify="none")) as run:
-        carry_out(run, FULL)
+    pair = load(Acme.settled(folder).pair)
     (report,) = folder.rglob("report.xlsx")
     mine = shutil.copy(report, tmp_path / "mine.xlsx")
     book = openpyxl.load_workbook(mine)
@@ -161,23 +154,21 @@ def test_the_spreadsheet_of_a_report_is_read_back(tmp_path: Path) -> None:
         made.cell(row, 1).value = str(made.cell(row, column["choices"]).value).split(", ")[-1]
     made.cell(rows[0], column["values_digest"]).value = "older"
     book.save(mine)
-    command = [sys.executable, "-m", "flows.cli", "review", "--from-file", str(mine), "--by", "ann"]
-    command += ["--pair", str(folder / "acme.toml")]
 
-    def read_back() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    def read_back() -> Said:
+        return say("review", "--from-file", mine, "--by", "ann", "--pair", folder / "acme.toml")
 
     refused = read_back()
-    assert refused.returncode == 3
+    assert refused.code == 3
     assert (
         f"mine.xlsx, sheet Decisions, row {rows[0]}: a run has looked at this record"
-        in refused.stderr
+        in refused.errors
     )
     ledger = Ledger(f"sqlite:///{folder}/state/ledger.db", pair.name)
     assert [row for row in ledger.holds() if row.decision] == []
     made.cell(rows[0], 1).value = None
     book.save(mine)
-    assert read_back().returncode == 1
+    assert read_back().code == 1
     assert len([row for row in ledger.holds() if row.decision]) == len(rows) - 1 > 0
     ledger.close()
 

@@ -31,8 +31,7 @@ CONTACT, ENDS = Entity.CONTACT, ("app_key", "ghl_key")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Acme, dict[str, str], Path]:
     """The demo after two nights: with what its first night asks, and eight alike conflicts more."""
     folder = tmp_path_factory.mktemp("review-command")
-    acme = Acme.made(folder / "acme", contacts=40)
-    acme.run(verify="none")
+    acme = Acme.settled(folder / "acme")
     keys = move_house(acme, MOVED)
     acme.run(verify="none")
     shutil.copytree(acme.folder, folder / "kept")

@@ -20,9 +20,6 @@ import pytest
 import sqlalchemy as sa
 
 from flows.config import load
-from flows.demo import make
-from flows.jobs.full import FULL
-from flows.opening import open_run
 from flows.outcome.sought import sources
 from flows.review.choosing import PAGE, View
 from flows.review.desk import Desk
@@ -30,12 +27,11 @@ from flows.review.gate import Gate
 from flows.review.questions import Evidence, Question, Shown, questions
 from flows.review.web import make_app
 from flows.review.wording import sentence, title
-from flows.run import Options
-from flows.runner import carry_out
 from flows.state.stores import runs_folder
 from reconcile.ledger import acts, schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Side
+from tests.flows.acme import Acme
 
 HOST = "127.0.0.1:4711"
 ROOT = Path(__file__).resolve().parents[3]
@@ -88,11 +84,7 @@ class Session:
 @pytest.fixture(scope="module")
 def after_one_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's world after its first night, which asks about conflicts and ambiguous matches."""
-    folder = tmp_path_factory.mktemp("review") / "demo"
-    pair = load(make(folder, contacts=40))
-    with open_run(pair, Options(verify="none")) as run:
-        carry_out(run, FULL)
-    return folder
+    return Acme.settled(tmp_path_factory.mktemp("review") / "demo").folder
 
 
 @pytest.fixture

@@ -24,8 +24,7 @@ from tests.flows.review.test_review_page import Session
 @pytest.fixture(scope="module")
 def after_two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo with six alike conflicts more than its first night has."""
-    acme = Acme.made(tmp_path_factory.mktemp("together") / "acme", contacts=40)
-    acme.run(verify="none")
+    acme = Acme.settled(tmp_path_factory.mktemp("together") / "acme")
     move_house(acme, 6)
     acme.run(verify="none")
     return acme.pair
