@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -99,21 +100,45 @@ class Browser:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Chromium:
+    """A running one, by the port of its protocol."""
+
+    port: int
+
+    @contextmanager
+    def tab(self) -> Iterator[Browser]:
+        """A new tab, closed afterwards."""
+        import httpx
+        from websockets.sync.client import connect
+
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}/json", trust_env=False
+        ) as protocol:
+            opened = protocol.put("/new?about:blank").json()
+            with connect(opened["webSocketDebuggerUrl"], max_size=None) as socket:
+                yield Browser(socket)
+            protocol.get(f"/close/{opened['id']}")
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium with one tab; the test is skipped where none is installed."""
+    """A tab of a Chromium of its own."""
+    with launched() as started, started.tab() as tab:
+        yield tab
+
+
+@contextmanager
+def launched() -> Iterator[Chromium]:
+    """A headless Chromium; the test is skipped where none is installed."""
     binary = next((found for name in _NAMES if (found := shutil.which(name))), None)
     if binary is None:
         pytest.skip("no Chromium on this machine (apt-get install chromium)")
-    from websockets.sync.client import connect
-
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [binary, *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own flags
             try:
-                port = _port(process)
-                with connect(_tab(port), max_size=None) as socket:
-                    yield Browser(socket)
+                yield Chromium(_port(process))
             finally:
                 process.terminate()
                 process.wait(timeout=20)
@@ -126,13 +151,6 @@ def _port(process: subprocess.Popen[str]) -> int:
         if line.startswith("DevTools listening on "):
             return int(line.split(":")[2].split("/")[0])
     raise AssertionError("Chromium ended before it listened")
-
-
-def _tab(port: int) -> str:
-    import httpx
-
-    tabs = httpx.get(f"http://127.0.0.1:{port}/json/list", trust_env=False).json()
-    return str(next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"))
 
 
 AXE = importlib.util.find_spec("axe_playwright_python")

@@ -8,11 +8,15 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.chromium import Browser, Chromium
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - used only where it is there, and has room
 _ROOM = 4 * 2**30  # bytes
@@ -74,3 +78,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     gc.unfreeze()
     if folder := config.stash.get(_KEPT, None):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """One for all tests of a process: to start it takes a second of CPU."""
+    from tests.chromium import launched
+
+    with launched() as started:
+        yield started
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    """A tab of its own."""
+    with chromium.tab() as tab:
+        yield tab

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from flows.clock import now
 from flows.config import Pair, load
-from flows.demo import make
 from flows.jobs.full import FULL
 from flows.opening import open_run
 from flows.outcome.tell import Told
@@ -23,7 +22,8 @@ from flows.run import Options
 from flows.runner import carry_out
 from flows.state.stores import runs_folder
 from reconcile.ledger.ledger import Ledger
-from tests.chromium import Browser, chromium, needs_axe, violations
+from tests.chromium import Browser, needs_axe, violations
+from tests.flows.acme import Acme
 
 
 def _run(pair: Pair) -> Told:
@@ -75,64 +75,60 @@ def _answer_by_keyboard(browser: Browser, url: str, question: Question) -> None:
     assert question.label in browser.js("document.querySelector('[role=status]').textContent")
 
 
-def test_a_conflict_decided_in_the_browser_is_applied_by_the_next_run(tmp_path: Path) -> None:
+def test_a_conflict_decided_in_the_browser_is_applied_by_the_next_run(
+    tmp_path: Path, browser: Browser
+) -> None:
     """With the keyboard alone a person takes GHL's city; the next run writes it to the app, closes the hold and says why."""
-    with chromium() as browser:
-        pair = load(make(tmp_path / "demo", contacts=40))
-        _run(pair)
-        ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
-        desk = Desk(ledger, Evidence(runs_folder(pair)), "ann", now)
-        question = next(
-            each for each in desk.questions() if each.kind == "conflict" and each.field == "city"
+    pair = load(Acme.settled(tmp_path / "demo").pair)
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    desk = Desk(ledger, Evidence(runs_folder(pair)), "ann", now)
+    question = next(
+        each for each in desk.questions() if each.kind == "conflict" and each.field == "city"
+    )
+    assert question.app_key is not None
+    assert _city(pair, question.app_key) == question.values["app"] != question.values["ghl"]
+    with _served(desk) as url:
+        _answer_by_keyboard(browser, url, question)
+        origin = url.split("/")[2]
+        assert all(
+            each.split("/")[2] == origin for each in browser.seen if not each.startswith("data:")
         )
-        assert question.app_key is not None
-        assert _city(pair, question.app_key) == question.values["app"] != question.values["ghl"]
-        with _served(desk) as url:
-            _answer_by_keyboard(browser, url, question)
-            origin = url.split("/")[2]
-            assert all(
-                each.split("/")[2] == origin
-                for each in browser.seen
-                if not each.startswith("data:")
-            )
-        assert browser.complaints == []
-        _run(pair)
-        assert _city(pair, question.app_key) == question.values["ghl"]
-        assert question.hold_id not in {
-            each.hold_id for each in questions(ledger, desk.evidence, now=now())
-        }
-        kept = next(each for each in ledger.decisions() if each.hold_id == question.hold_id)
-        assert (kept.by, kept.reason) == ("ann", "she moved")
-        ledger.close()
+    assert browser.complaints == []
+    _run(pair)
+    assert _city(pair, question.app_key) == question.values["ghl"]
+    assert question.hold_id not in {
+        each.hold_id for each in questions(ledger, desk.evidence, now=now())
+    }
+    kept = next(each for each in ledger.decisions() if each.hold_id == question.hold_id)
+    assert (kept.by, kept.reason) == ("ann", "she moved")
+    ledger.close()
 
 
-def test_the_page_fits_a_phone_and_both_colour_schemes(tmp_path: Path) -> None:
+def test_the_page_fits_a_phone_and_both_colour_schemes(tmp_path: Path, browser: Browser) -> None:
     """At 360 px nothing but a table's own frame scrolls sideways; light and dark have their own paper and ink."""
-    with chromium() as browser:
-        pair = load(make(tmp_path / "demo", contacts=40))
-        _run(pair)
-        ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
-        with _served(Desk(ledger, Evidence(runs_folder(pair)), "ann", now)) as url:
+    pair = load(Acme.settled(tmp_path / "demo").pair)
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    with _served(Desk(ledger, Evidence(runs_folder(pair)), "ann", now)) as url:
+        browser.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=360,
+            height=740,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        papers = set()
+        for scheme in ("light", "dark"):
             browser.call(
-                "Emulation.setDeviceMetricsOverride",
-                width=360,
-                height=740,
-                deviceScaleFactor=1,
-                mobile=False,
+                "Emulation.setEmulatedMedia",
+                features=[{"name": "prefers-color-scheme", "value": scheme}],
             )
-            papers = set()
-            for scheme in ("light", "dark"):
-                browser.call(
-                    "Emulation.setEmulatedMedia",
-                    features=[{"name": "prefers-color-scheme", "value": scheme}],
-                )
-                browser.open(url)
-                assert browser.js("document.documentElement.scrollWidth") <= 360
-                papers.add(browser.js("getComputedStyle(document.body).backgroundColor"))
-                assert browser.js(_WORST_CONTRAST) >= 4.5
-            assert len(papers) == 2
-        assert browser.complaints == []
-        ledger.close()
+            browser.open(url)
+            assert browser.js("document.documentElement.scrollWidth") <= 360
+            papers.add(browser.js("getComputedStyle(document.body).backgroundColor"))
+            assert browser.js(_WORST_CONTRAST) >= 4.5
+        assert len(papers) == 2
+    assert browser.complaints == []
+    ledger.close()
 
 
 _WORST_CONTRAST = """(() => {
@@ -148,52 +144,48 @@ _WORST_CONTRAST = """(() => {
 
 @needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_violation(tmp_path: Path, scheme: str) -> None:
+def test_axe_finds_no_violation(tmp_path: Path, browser: Browser, scheme: str) -> None:
     """The accessibility rules of axe-core hold on the list, on one question of each kind, after an answer and after a mistake."""
-    with chromium() as browser:
-        pair = load(make(tmp_path / "demo", contacts=40))
-        _run(pair)
-        ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
-        desk = Desk(ledger, Evidence(runs_folder(pair)), "ann", now)
-        asked = {each.kind: each for each in desk.questions()}
-        assert len(asked) > 2
-        with _served(desk) as url:
-            browser.call(
-                "Emulation.setEmulatedMedia",
-                features=[{"name": "prefers-color-scheme", "value": scheme}],
-            )
-            browser.open(url)
-            assert violations(browser) == []
-            for each in asked.values():
-                browser.open(f"{url.rstrip('/')}/question/{each.hold_id}")
-                assert violations(browser) == [], each.kind
-            _answer_by_keyboard(browser, url, asked["conflict"])
-            assert violations(browser) == []
-            browser.open(f"{url.rstrip('/')}/question/none")
-            assert violations(browser) == []
-        ledger.close()
+    pair = load(Acme.settled(tmp_path / "demo").pair)
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    desk = Desk(ledger, Evidence(runs_folder(pair)), "ann", now)
+    asked = {each.kind: each for each in desk.questions()}
+    assert len(asked) > 2
+    with _served(desk) as url:
+        browser.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
+        browser.open(url)
+        assert violations(browser) == []
+        for each in asked.values():
+            browser.open(f"{url.rstrip('/')}/question/{each.hold_id}")
+            assert violations(browser) == [], each.kind
+        _answer_by_keyboard(browser, url, asked["conflict"])
+        assert violations(browser) == []
+        browser.open(f"{url.rstrip('/')}/question/none")
+        assert violations(browser) == []
+    ledger.close()
 
 
-def test_the_keyboard_reaches_every_control(tmp_path: Path) -> None:
+def test_the_keyboard_reaches_every_control(tmp_path: Path, browser: Browser) -> None:
     """Tab comes to each link, button and field of the list once, in the order of the page, and the focus can be seen."""
-    with chromium() as browser:
-        pair = load(make(tmp_path / "demo", contacts=40))
-        _run(pair)
-        ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
-        with _served(Desk(ledger, Evidence(runs_folder(pair)), "ann", now)) as url:
-            browser.open(url)
-            browser.js(
-                "window.all = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex=\"0\"]')]"
-                ".filter(e => e.checkVisibility() && !e.disabled); 0"
+    pair = load(Acme.settled(tmp_path / "demo").pair)
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    with _served(Desk(ledger, Evidence(runs_folder(pair)), "ann", now)) as url:
+        browser.open(url)
+        browser.js(
+            "window.all = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex=\"0\"]')]"
+            ".filter(e => e.checkVisibility() && !e.disabled); 0"
+        )
+        count = browser.js("all.length")
+        assert count > 20
+        reached = []
+        for _ in range(count):
+            browser.press("Tab", code=9)
+            reached.append(browser.js("all.indexOf(document.activeElement)"))
+            assert browser.js(
+                "(s => s.outlineStyle !== 'none' || s.boxShadow !== 'none')(getComputedStyle(document.activeElement))"
             )
-            count = browser.js("all.length")
-            assert count > 20
-            reached = []
-            for _ in range(count):
-                browser.press("Tab", code=9)
-                reached.append(browser.js("all.indexOf(document.activeElement)"))
-                assert browser.js(
-                    "(s => s.outlineStyle !== 'none' || s.boxShadow !== 'none')(getComputedStyle(document.activeElement))"
-                )
-            assert reached == list(range(count))
-        ledger.close()
+        assert reached == list(range(count))
+    ledger.close()

@@ -20,7 +20,7 @@ from reconcile.report.page import page
 from reconcile.report.schema import schema
 from reconcile.report.verdict import verdict
 from tests.builders_report import change_of, question_of, report_of
-from tests.chromium import Browser, chromium, needs_axe, violations
+from tests.chromium import Browser, Chromium, needs_axe, violations
 
 NASTY = '</script><script>document.title="owned"</script><img src=x onerror=alert(1)>\u2028'
 
@@ -209,9 +209,9 @@ def test_findings_are_called_by_name() -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    with chromium.tab() as tab:
+        yield tab
 
 
 @pytest.fixture(scope="module")
