@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -52,10 +52,6 @@ class Went:
     @property
     def writes(self) -> list[tuple[OpKind, Entity, Side]]:
         return [(o.kind, o.entity, o.side) for o in self.operations if o.kind not in LEDGER_ONLY]
-
-    def only(self) -> Operation:
-        (operation,) = (o for o in self.operations if o.kind not in LEDGER_ONLY)
-        return operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +100,20 @@ class World:
         engine.dispose()
         return found
 
-    def linked(self) -> tuple[str, str]:
-        """One contact that is linked, by its keys in the app and in GHL; with an email, so that it is nobody else."""
+    def couples(self) -> list[tuple[str, str]]:
+        """Contacts that are linked, by their keys in the app and in GHL; with an email, so that each is nobody else."""
         with self.ledger() as ledger:
-            for batch in ledger.links(Entity.CONTACT, ["app_key", "ghl_key", "app_cells"]):
-                for row in sorted(batch, key=lambda row: int(str(row[0]))):
-                    if '"email"' in str(row[2]) and '"phone"' in str(row[2]):
-                        return str(row[0]), str(row[1])
-        raise AssertionError("no linked contact")
+            batches = ledger.links(Entity.CONTACT, ["app_key", "ghl_key", "app_cells"])
+            rows = sorted((row for batch in batches for row in batch), key=lambda row: int(row[0]))
+        return [
+            (str(row[0]), str(row[1]))
+            for row in rows
+            if '"email"' in str(row[2]) and '"phone"' in str(row[2])
+        ]
+
+    def linked(self) -> tuple[str, str]:
+        """The first of them."""
+        return self.couples()[0]
 
     def contact(self, key: str) -> dict[str, Any]:
         with self.ghl() as sandbox:
@@ -119,9 +121,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    acme = Acme.made(tmp_path_factory.mktemp("delta") / "world", contacts=40)
-    assert acme.run().told.exit_code < 2
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Acme:
+    acme = Acme.settled(tmp_path_factory.mktemp("delta") / "world")
     world = World(acme)
     world.delta()
     with (
@@ -130,18 +131,188 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):  # so that only what tests do is new
         for side in Side:
             watermarks.put(ledger, connection, side, moment(datetime.now(UTC) + marks.OVERLAP))
-    return acme.folder
+    return acme
 
 
 @pytest.fixture
-def world(settled: Path, tmp_path: Path) -> Iterator[World]:
-    """The settled world, put back in its place afterwards: a database is known by its path."""
-    kept = tmp_path / "kept"
-    shutil.copytree(settled, kept)
-    pair = next(settled.glob("acme.toml"))
-    acme = Acme(settled, pair, f"sqlite:///{settled / 'app.db'}")
-    yield World(acme)
-    acme.replaced_by(kept)
+def world(settled: Acme, tmp_path: Path) -> World:
+    """A copy of the settled world."""
+    return World(settled.copied(tmp_path / "world"))
+
+
+# a day on both sides --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What people did, each to a contact of its own; the delta that came then, and one after a task of the app was done.
+
+    `people` are the linked contacts, by their keys in the app and in GHL; `tags` are those that `tag here` had in GHL.
+    """
+
+    world: World
+    people: Mapping[str, tuple[str, str]]
+    tags: frozenset[str]
+    first: Went
+    second: Went
+
+
+@pytest.fixture(scope="module", params=["named", "looked for"])
+def day(
+    request: pytest.FixtureRequest, settled: Acme, tmp_path_factory: pytest.TempPathFactory
+) -> Day:
+    """The same day twice: once its records are named, once the deltas find them."""
+    world = World(settled.copied(tmp_path_factory.mktemp("day") / "world"))
+    what = ("city here", "task here", "tag here", "note here")
+    what += ("city there", "task there", "tag there", "named with a task")
+    people = dict(zip(what, world.couples(), strict=False))
+    here, there = ({name: couple[at] for name, couple in people.items()} for at in (0, 1))
+    tags = frozenset(world.contact(there["tag here"])["tags"])
+    task = _a_day_in_the_app(world, {name: int(key) for name, key in here.items()})
+    theirs = _a_day_in_ghl(world, there)
+    with world.ghl() as sandbox:
+        gal = next(row["id"] for row in sandbox.contacts(LOCATION) if row["lastName"] == "Costa")
+    (nova,) = world.rows(sa.select(PEOPLE.c.id).where(PEOPLE.c.last_name == "Casa"))
+    (remark,) = world.rows(sa.select(REMARKS.c.id).where(REMARKS.c.body == "Rang twice."))
+    named = request.param == "named"
+    sought = {
+        "app": (here["city here"], here["tag here"], str(nova["id"])),
+        "app_tasks": (str(task),),
+        "app_notes": (str(remark["id"]),),
+        "ghl": (there["city there"], there["tag there"], there["named with a task"], gal),
+        "ghl_tasks": (theirs,),
+    }
+    first = world.delta(**(sought if named else {}))
+    world.app(sa.update(TODOS).where(TODOS.c.id == task).values(status="done"))
+    second = world.delta(**({"app_tasks": (str(task),)} if named else {}))
+    return Day(world, people, tags, first, second)
+
+
+def _a_day_in_the_app(world: World, keys: Mapping[str, int]) -> int:
+    """Returns the key of the task of `task here`."""
+    tagged = PEOPLE.c.id == keys["tag here"]
+    (row,) = world.rows(sa.select(PEOPLE.c.tags).where(tagged))
+    nova = world.app(
+        sa.insert(PEOPLE).values(
+            first_name="Nova", last_name="Casa", email="nova@example.com", vip=False
+        )
+    )
+    world.app(
+        sa.update(PEOPLE).where(PEOPLE.c.id == keys["city here"]).values(city="Recife"),
+        sa.update(PEOPLE).where(tagged).values(tags=[*(row["tags"] or []), "Fresh"]),
+        sa.insert(TODOS).values(person_id=nova, title="Say hello", due_at=DUE, status="open"),
+        sa.insert(REMARKS).values(person_id=keys["note here"], body="Rang twice."),
+    )
+    task = sa.insert(TODOS).values(
+        person_id=keys["task here"], title="Send it", due_at=DUE, status="open"
+    )
+    return int(world.app(task))
+
+
+def _a_day_in_ghl(world: World, keys: Mapping[str, str]) -> str:
+    """Returns the key of the task of `task there`."""
+    due = "2026-12-24T09:00:00Z"
+    with world.ghl() as sandbox:
+        sandbox.edit_contact(keys["city there"], city="Natal")
+        sandbox.tag_contact(keys["tag there"], add=("warm",))
+        sandbox.seed_task(keys["named with a task"], title="By its contact", dueDate=due)
+        gal = sandbox.seed_contact(
+            LOCATION, firstName="Gal", lastName="Costa", email="gal@example.com"
+        )
+        sandbox.seed_task(gal, title="Ring her", dueDate=due)
+        sandbox.seed_note(gal, body="Sings.")
+        return sandbox.seed_task(keys["task there"], title="From there", dueDate=due)
+
+
+def test_a_day_is_carried_once(day: Day) -> None:
+    """Each change becomes one write on the other side, and there is no other; what was carried is found by no later look."""
+    kinds = Counter(day.first.writes)
+    assert kinds == {
+        (OpKind.CREATE, Entity.CONTACT, Side.GHL): 1,
+        (OpKind.CREATE, Entity.TASK, Side.GHL): 2,
+        (OpKind.CREATE, Entity.NOTE, Side.GHL): 1,
+        (OpKind.UPDATE, Entity.CONTACT, Side.GHL): 1,
+        (OpKind.ADD_TAGS, Entity.TAG, Side.GHL): 1,
+        (OpKind.CREATE, Entity.CONTACT, Side.APP): 1,
+        (OpKind.CREATE, Entity.TASK, Side.APP): 3,
+        (OpKind.CREATE, Entity.NOTE, Side.APP): 1,
+        (OpKind.UPDATE, Entity.CONTACT, Side.APP): 1,
+        (OpKind.ADD_TAGS, Entity.TAG, Side.APP): 1,
+    }
+    assert day.second.writes == [(OpKind.COMPLETE, Entity.TASK, Side.GHL)]
+    assert day.world.delta().writes == []
+
+
+def test_changed_contact_in_the_app(day: Day) -> None:
+    """A changed contact in the app becomes one update in GHL, found by its key or by the watermark."""
+    _, ghl = day.people["city here"]
+    (update,) = (o for o in day.first.operations if (o.kind, o.key) == (OpKind.UPDATE, ghl))
+    assert dict(update.after) == {"city": "Recife"}
+    assert day.world.contact(ghl)["city"] == "Recife"
+
+
+def test_new_contact_in_the_app(day: Day) -> None:
+    """A new contact with a task in the app is created in GHL once, with its task."""
+    with day.world.ghl() as sandbox:
+        (made,) = [row for row in sandbox.contacts(LOCATION) if row["email"] == "nova@example.com"]
+    assert titles(day.world, made["id"]) == {"Say hello": False}
+
+
+def test_task_in_the_app(day: Day) -> None:
+    """A new task in the app becomes a task under the contact in GHL, and its completion follows."""
+    assert titles(day.world, day.people["task here"][1])["Send it"] is True
+
+
+def test_tag_in_the_app(day: Day) -> None:
+    """A tag applied in the app is added to the contact in GHL, and no other tag is touched."""
+    _, ghl = day.people["tag here"]
+    assert set(day.world.contact(ghl)["tags"]) == day.tags | {"fresh"}
+
+
+def test_note_in_the_app(day: Day) -> None:
+    """A new note in the app goes to GHL."""
+    _, ghl = day.people["note here"]
+    with day.world.ghl() as sandbox:
+        bodies = [row["body"] for row in sandbox.notes(LOCATION) if row["contactId"] == ghl]
+    assert sum("Rang twice." in body for body in bodies) == 1
+
+
+def test_changed_contact_in_ghl(day: Day) -> None:
+    """A changed contact in GHL becomes one update in the app."""
+    app, _ = day.people["city there"]
+    (row,) = day.world.rows(sa.select(PEOPLE.c.city).where(PEOPLE.c.id == int(app)))
+    assert row["city"] == "Natal"
+
+
+def test_new_contact_in_ghl(day: Day) -> None:
+    """A new contact in GHL is created in the app once, with its note and its task."""
+    (made,) = day.world.rows(sa.select(PEOPLE.c.id).where(PEOPLE.c.email == "gal@example.com"))
+    for table, column, text in ((TODOS, TODOS.c.title, "Ring her"), (REMARKS, REMARKS.c.body, "S")):
+        (row,) = day.world.rows(sa.select(table).where(column.startswith(text)))
+        assert row["person_id"] == made["id"]
+
+
+@pytest.mark.parametrize(
+    ("title", "of"), [("From there", "task there"), ("By its contact", "named with a task")]
+)
+def test_task_in_ghl(day: Day, title: str, of: str) -> None:
+    """A new task in GHL becomes one in the app, named by itself or its contact, or found by comparison."""
+    (row,) = day.world.rows(sa.select(TODOS).where(TODOS.c.title == title))
+    assert row["person_id"] == int(day.people[of][0])
+
+
+def test_tag_in_ghl(day: Day) -> None:
+    """A tag applied in GHL is added in the app."""
+    app, _ = day.people["tag there"]
+    (row,) = day.world.rows(sa.select(PEOPLE.c.tags).where(PEOPLE.c.id == int(app)))
+    assert "warm" in row["tags"]
+
+
+def titles(world: World, ghl: str) -> dict[str, bool]:
+    """The tasks of a contact in GHL, and whether each is done."""
+    with world.ghl() as sandbox:
+        rows = [row for row in sandbox.tasks(LOCATION) if row["contactId"] == ghl]
+    return {row["title"]: row["completed"] for row in rows}
 
 
 # from the app to GHL --------------------------------------------------------------------------------------------------
@@ -154,41 +325,13 @@ def test_nothing_changed(world: World) -> None:
     assert world.acme.state() == before
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_changed_contact_in_the_app(world: World, *, named: bool) -> None:
-    """A changed contact in the app becomes one update in GHL, found by its key or by the watermark.
-
-    A named one costs its own reads, the location's description and the write: not a sweep of everybody.
-    """
+def test_a_named_contact_costs_no_sweep(world: World) -> None:
+    """A contact that is named costs its own reads, the location's description and the write: not a sweep of everybody."""
     app, ghl = world.linked()
     world.app(sa.update(PEOPLE).where(PEOPLE.c.id == int(app)).values(city="Recife"))
-    went = world.delta(app=(app,)) if named else world.delta()
-    assert went.only().kind is OpKind.UPDATE
-    assert dict(went.only().after) == {"city": "Recife"}
+    went = world.delta(app=(app,))
     assert world.contact(ghl)["city"] == "Recife"
-    assert went.requests <= 10 or not named
-
-
-@pytest.mark.parametrize("named", [True, False])
-def test_new_contact_in_the_app(world: World, *, named: bool) -> None:
-    """A new contact with a task in the app is created in GHL once, with its task."""
-    key = world.app(
-        sa.insert(PEOPLE).values(
-            first_name="Nova", last_name="Casa", email="nova@example.com", vip=False
-        )
-    )
-    world.app(sa.insert(TODOS).values(person_id=key, title="Say hello", due_at=DUE, status="open"))
-    went = world.delta(app=(str(key),)) if named else world.delta()
-    assert went.writes == [
-        (OpKind.CREATE, Entity.CONTACT, Side.GHL),
-        (OpKind.CREATE, Entity.TASK, Side.GHL),
-    ]
-    with world.ghl() as sandbox:
-        (made,) = [row for row in sandbox.contacts(LOCATION) if row["email"] == "nova@example.com"]
-        assert [
-            row["title"] for row in sandbox.tasks(LOCATION) if row["contactId"] == made["id"]
-        ] == ["Say hello"]
-    assert world.delta().writes == []
+    assert went.requests <= 10
 
 
 def test_new_contact_that_ghl_has_already(world: World) -> None:
@@ -221,87 +364,7 @@ def test_ambiguous_stays_ambiguous(world: World) -> None:
     assert went.told.document["entities"]["contact"]["holds"] >= 1
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_task_in_the_app(world: World, *, named: bool) -> None:
-    """A new task in the app becomes a task under the contact in GHL, and its completion follows."""
-    app, ghl = world.linked()
-    key = world.app(
-        sa.insert(TODOS).values(person_id=int(app), title="Send it", due_at=DUE, status="open")
-    )
-    went = world.delta(app_tasks=(str(key),)) if named else world.delta()
-    assert went.writes == [(OpKind.CREATE, Entity.TASK, Side.GHL)]
-    world.app(sa.update(TODOS).where(TODOS.c.id == key).values(status="done"))
-    went = world.delta(app_tasks=(str(key),)) if named else world.delta()
-    assert went.writes == [(OpKind.COMPLETE, Entity.TASK, Side.GHL)]
-    with world.ghl() as sandbox:
-        (task,) = [
-            row
-            for row in sandbox.tasks(LOCATION)
-            if row["contactId"] == ghl and row["title"] == "Send it"
-        ]
-    assert task["completed"] is True
-
-
-def test_tag_in_the_app(world: World) -> None:
-    """A tag applied in the app is added to the contact in GHL, and no other tag is touched."""
-    app, ghl = world.linked()
-    before = set(world.contact(ghl)["tags"])
-    (row,) = world.rows(sa.select(PEOPLE.c.tags).where(PEOPLE.c.id == int(app)))
-    world.app(
-        sa.update(PEOPLE)
-        .where(PEOPLE.c.id == int(app))
-        .values(tags=[*(row["tags"] or []), "Fresh"])
-    )
-    went = world.delta()
-    assert went.writes == [(OpKind.ADD_TAGS, Entity.TAG, Side.GHL)]
-    assert set(world.contact(ghl)["tags"]) == before | {"fresh"}
-
-
-def test_note_in_the_app(world: World) -> None:
-    """A new note in the app goes to GHL."""
-    app, ghl = world.linked()
-    world.app(sa.insert(REMARKS).values(person_id=int(app), body="Rang twice."))
-    assert world.delta().writes == [(OpKind.CREATE, Entity.NOTE, Side.GHL)]
-    with world.ghl() as sandbox:
-        assert [
-            row
-            for row in sandbox.notes(LOCATION)
-            if row["contactId"] == ghl and "Rang twice." in row["body"]
-        ]
-
-
 # from GHL to the app --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("named", [True, False])
-def test_changed_contact_in_ghl(world: World, *, named: bool) -> None:
-    """A changed contact in GHL becomes one update in the app."""
-    app, ghl = world.linked()
-    with world.ghl() as sandbox:
-        sandbox.edit_contact(ghl, city="Natal")
-    went = world.delta(ghl=(ghl,)) if named else world.delta()
-    assert went.writes == [(OpKind.UPDATE, Entity.CONTACT, Side.APP)]
-    (row,) = world.rows(sa.select(PEOPLE.c.city).where(PEOPLE.c.id == int(app)))
-    assert row["city"] == "Natal"
-
-
-@pytest.mark.parametrize("named", [True, False])
-def test_new_contact_in_ghl(world: World, *, named: bool) -> None:
-    """A new contact in GHL is created in the app once, with its note and its task."""
-    with world.ghl() as sandbox:
-        key = sandbox.seed_contact(
-            LOCATION, firstName="Gal", lastName="Costa", email="gal@example.com"
-        )
-        sandbox.seed_task(key, title="Ring her", dueDate="2026-12-24T09:00:00Z")
-        sandbox.seed_note(key, body="Sings.")
-    went = world.delta(ghl=(key,)) if named else world.delta()
-    assert sorted(went.writes) == [
-        (OpKind.CREATE, Entity.CONTACT, Side.APP),
-        (OpKind.CREATE, Entity.NOTE, Side.APP),
-        (OpKind.CREATE, Entity.TASK, Side.APP),
-    ]
-    assert len(world.rows(sa.select(PEOPLE).where(PEOPLE.c.email == "gal@example.com"))) == 1
-    assert world.delta().writes == []
 
 
 def test_new_contact_in_ghl_that_the_app_has_already(world: World) -> None:
@@ -318,28 +381,6 @@ def test_new_contact_in_ghl_that_the_app_has_already(world: World) -> None:
     went = world.delta(ghl=(there,))
     assert (OpKind.CREATE, Entity.CONTACT, Side.APP) not in went.writes
     assert [o.source_key for o in went.operations if o.kind is OpKind.ADOPT] == [str(key)]
-
-
-@pytest.mark.parametrize("named", ["task", "contact", ""])
-def test_task_in_ghl(world: World, named: str) -> None:
-    """A new task in GHL becomes one in the app, named by itself or its contact, or found by comparison."""
-    app, ghl = world.linked()
-    with world.ghl() as sandbox:
-        key = sandbox.seed_task(ghl, title="From there", dueDate="2026-12-24T09:00:00Z")
-    sought = {"task": {"ghl_tasks": (key,)}, "contact": {"ghl": (ghl,)}, "": {}}[named]
-    assert world.delta(**sought).writes == [(OpKind.CREATE, Entity.TASK, Side.APP)]
-    (row,) = world.rows(sa.select(TODOS).where(TODOS.c.title == "From there"))
-    assert row["person_id"] == int(app)
-
-
-def test_tag_in_ghl(world: World) -> None:
-    """A tag applied in GHL is added in the app."""
-    app, ghl = world.linked()
-    with world.ghl() as sandbox:
-        sandbox.tag_contact(ghl, add=("warm",))
-    assert world.delta(ghl=(ghl,)).writes == [(OpKind.ADD_TAGS, Entity.TAG, Side.APP)]
-    (row,) = world.rows(sa.select(PEOPLE.c.tags).where(PEOPLE.c.id == int(app)))
-    assert "warm" in row["tags"]
 
 
 def test_hinted_note_in_ghl(world: World) -> None:
