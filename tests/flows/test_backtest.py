@@ -75,9 +75,30 @@ def contacts_with(**company: Any) -> Mapping:
     return Mapping((dataclasses.replace(usual[Entity.CONTACT], fields=changed), *rest))
 
 
-def test_the_same_mapping_plans_the_same(world: World) -> None:
-    """Compared anew from its archive, each run comes to the very operations and holds that it had."""
-    found = tried(world, world.mapping)
+@pytest.fixture(scope="module")
+def same(world: World) -> list[Difference]:
+    """Nothing is changed; and a side that is asked for anything fails."""
+
+    def sent(*_: object, **__: object) -> None:
+        raise AssertionError("a backtest asks no side")
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("extract", "read", "write", "look", "describe"):
+            patched.setattr(MemoryConnector, name, sent)
+        return tried(world, world.mapping)
+
+
+@pytest.fixture(scope="module")
+def another(world: World) -> list[Difference]:
+    """A conflict over the company goes to the app, and one person may be made in a first run."""
+    mapping = contacts_with(rule=Rule(conflict=OnConflict.APP))
+    return tried(world, mapping, max_first_creates=1)
+
+
+def test_the_same_mapping_plans_the_same(same: list[Difference]) -> None:
+    """Compared anew from its archive, each run comes to the very operations and holds that it had, and neither side is asked."""
+    found = same
+    assert len(found) == 3
     assert [each.same for each in found] == [True, True, True]
     assert [each.operations_then for each in found] == [each.operations_now for each in found]
     assert found[1].operations_then >= 3
@@ -116,9 +137,11 @@ def test_the_same_mapping_asks_the_same_of_what_went_back() -> None:
         assert max(each.holds_now for each in found) > 2
 
 
-def test_g8_backtest_says_what_another_conflict_rule_would_have_done(world: World) -> None:
+def test_g8_backtest_says_what_another_conflict_rule_would_have_done(
+    another: list[Difference],
+) -> None:
     """With `conflict = app` the held conflict becomes an operation; nothing else changes."""
-    _, edited, quiet = tried(world, contacts_with(rule=Rule(conflict=OnConflict.APP)))
+    _, edited, quiet = another
     assert [(row["kind"], row["after"]) for row in edited.gained] == [
         ("update", {"company": "from the app"})
     ]
@@ -149,22 +172,11 @@ def test_a_field_that_was_never_read_is_left_out_and_said(world: World) -> None:
     assert all(each.same for each in found)
 
 
-def test_limits_of_the_changed_file_are_tried_too(world: World) -> None:
+def test_limits_of_the_changed_file_are_tried_too(another: list[Difference]) -> None:
     """A plan that the changed limits would refuse is named with the limit."""
-    first, _, quiet = tried(world, world.mapping, max_first_creates=1)
+    first, _, quiet = another
     assert [breach.name for breach in first.refused] == ["first-creates"]
     assert not quiet.refused
-
-
-def test_a_backtest_sends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither side is read or written while a backtest runs."""
-
-    def sent(*_: object, **__: object) -> None:
-        raise AssertionError("a backtest asks no side")
-
-    for name in ("extract", "read", "write", "look", "describe"):
-        monkeypatch.setattr(MemoryConnector, name, sent)
-    assert len(tried(world, world.mapping)) == 3
 
 
 def test_only_as_many_runs_as_asked_for_are_tried(world: World) -> None:
@@ -179,12 +191,12 @@ def test_without_an_archive_there_is_nothing_to_try_on() -> None:
 
 
 def test_the_differences_are_told_as_a_table_and_as_json(
-    world: World, capsys: pytest.CaptureFixture[str]
+    same: list[Difference],
+    another: list[Difference],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Both forms name the run and count the same; the exit code says whether anything would differ."""
-    mapping = contacts_with(rule=Rule(conflict=OnConflict.APP))
-    pair = cast("Any", SimpleNamespace(name="p", config_digest="x"))
-    found = tried(world, mapping)
+    pair, found = cast("Any", SimpleNamespace(name="p", config_digest="x")), another
     assert backtested.show(pair, iter(found), form="json") == 1
     document = json.loads(capsys.readouterr().out)
     assert [len(each["gained"]) for each in document["runs"]] == [
@@ -192,18 +204,17 @@ def test_the_differences_are_told_as_a_table_and_as_json(
     ]
     assert backtested.show(pair, iter(found)) == 1
     assert found[1].run_id in capsys.readouterr().out
-    assert backtested.show(pair, iter(tried(world, world.mapping))) == 0
+    assert backtested.show(pair, iter(same)) == 0
 
 
 def test_a_pull_requests_comment_is_as_it_was_agreed(
-    world: World, capsys: pytest.CaptureFixture[str]
+    another: list[Difference], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The Markdown of another rule and a tighter limit is the golden file's, without any person's values."""
-    found = tried(world, contacts_with(rule=Rule(conflict=OnConflict.APP)), max_first_creates=1)
     pair = cast("Any", SimpleNamespace(name="acme", config_digest="x"))
-    assert backtested.show(pair, iter(found), form="markdown", masked=True) == 1
+    assert backtested.show(pair, iter(another), form="markdown", masked=True) == 1
     said = capsys.readouterr().out
-    for number, each in enumerate(found, start=1):
+    for number, each in enumerate(another, start=1):
         said = said.replace(each.run_id, f"night-{number}")
     golden = Path(__file__).parents[1] / "data" / "pull-request.md"
     assert said == golden.read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,21 @@ def people(**vices: frozenset[str]) -> World:
     return world
 
 
+@pytest.fixture(scope="module")
+def settled() -> Iterator[World]:
+    """The same after a night."""
+    with people() as made:
+        night(made)
+        yield made
+
+
+@pytest.fixture
+def world(settled: World) -> Iterator[World]:
+    """That, for one test."""
+    with settled.copied() as made:
+        yield made
+
+
 @pytest.mark.parametrize(
     ("side", "entity", "name"),
     [
@@ -46,22 +62,20 @@ def people(**vices: frozenset[str]) -> World:
     ],
 )
 def test_a_field_that_a_bulk_read_stops_carrying_refuses_the_run(
-    side: Side, entity: Entity, name: str
+    world: World, side: Side, entity: Entity, name: str
 ) -> None:
     """Nothing changes on either side, and the refusal names side, field and read; once it is carried again, all is quiet."""
-    with people() as world:
+    before = state(world)
+    world.set_vices(side, lacks={entity: frozenset({name})})
+    with pytest.raises(
+        Refused, match=f"(?i){side.label}.*the bulk read.*does not carry {name}"
+    ) as refused:
         night(world)
-        before = state(world)
-        world.set_vices(side, lacks={entity: frozenset({name})})
-        with pytest.raises(
-            Refused, match=f"(?i){side.label}.*the bulk read.*does not carry {name}"
-        ) as refused:
-            night(world)
-        assert refused.value.code == "NOT_CARRIED"
-        assert state(world) == before
-        world.set_vices(side, lacks={})
-        assert night(world).exit_code == 0
-        assert state(world) == before
+    assert refused.value.code == "NOT_CARRIED"
+    assert state(world) == before
+    world.set_vices(side, lacks={})
+    assert night(world).exit_code == 0
+    assert state(world) == before
 
 
 def test_a_first_run_refuses_what_is_not_carried() -> None:
@@ -74,18 +88,16 @@ def test_a_first_run_refuses_what_is_not_carried() -> None:
         assert len(world.app.rows(C)) == 3
 
 
-def test_a_field_that_only_some_rows_lack_refuses_as_well() -> None:
+def test_a_field_that_only_some_rows_lack_refuses_as_well(world: World) -> None:
     """An index may hold old documents beside new ones: whoever seems to have lost a value is looked at by key."""
-    with people(contact=frozenset()) as world:
+    before = state(world)
+    bob = world.links()["bob"]
+    world.set_vices(
+        Side.GHL, lacks={C: frozenset({"company"})}, lacking=lambda _entity, key: key == bob
+    )
+    with pytest.raises(Refused, match="does not carry company"):
         night(world)
-        before = state(world)
-        bob = world.links()["bob"]
-        world.set_vices(
-            Side.GHL, lacks={C: frozenset({"company"})}, lacking=lambda _entity, key: key == bob
-        )
-        with pytest.raises(Refused, match="does not carry company"):
-            night(world)
-        assert state(world) == before
+    assert state(world) == before
 
 
 def test_what_people_cleared_hides_no_field_that_is_not_carried() -> None:
@@ -102,37 +114,32 @@ def test_what_people_cleared_hides_no_field_that_is_not_carried() -> None:
         assert state(world) == before
 
 
-def test_what_a_person_cleared_is_no_finding() -> None:
+def test_what_a_person_cleared_is_no_finding(world: World) -> None:
     """Blank in bulk and blank by key: it was cleared; it costs one or two reads."""
-    with people(contact=frozenset()) as world:
-        night(world)
-        for key in world.links().values():
-            world.ghl.edit(C, key, {"company": None})
-        spent = world.ghl.usage().requests
-        assert night(world).exit_code == 0
-        assert world.ghl.usage().requests - spent < 12
-        assert [cells.get("company") for cells in world.cells(Side.GHL).values()] == [None] * 3
+    for key in world.links().values():
+        world.ghl.edit(C, key, {"company": None})
+    spent = world.ghl.usage().requests
+    assert night(world).exit_code == 0
+    assert world.ghl.usage().requests - spent < 12
+    assert [cells.get("company") for cells in world.cells(Side.GHL).values()] == [None] * 3
 
 
-def test_a_record_that_was_edited_a_moment_ago_is_no_finding() -> None:
+def test_a_record_that_was_edited_a_moment_ago_is_no_finding(world: World) -> None:
     """The index shows it as it was before somebody filled the field: it is taken as it is by its key."""
-    with people(contact=frozenset()) as world:
-        night(world)
-        ann = world.links()["ann"]
-        world.ghl.edit(C, ann, {"company": None})
-        world.clock.advance(5_000)
-        world.set_vices(Side.GHL, lag_seconds=60.0)
-        world.ghl.edit(C, ann, {"company": "New"})
-        night(world)
-        world.clock.advance(5_000)
-        night(world)
-        assert world.cells(Side.APP)["ann"]["company"] == "New"
+    ann = world.links()["ann"]
+    world.ghl.edit(C, ann, {"company": None})
+    world.clock.advance(5_000)
+    world.set_vices(Side.GHL, lag_seconds=60.0)
+    world.ghl.edit(C, ann, {"company": "New"})
+    night(world)
+    world.clock.advance(5_000)
+    night(world)
+    assert world.cells(Side.APP)["ann"]["company"] == "New"
 
 
 def test_ghls_older_search_refuses_the_run(tmp_path: Path) -> None:
     """A sandbox whose search shows names in lower case alone, no birth date and no custom fields: the run names them all."""
-    acme = Acme.made(tmp_path / "acme", contacts=44)
-    acme.run(verify="none")
+    acme = Acme.settled(tmp_path / "acme")
     before = acme.state()
     settings = (acme.folder / SANDBOX_FILE).with_suffix(".toml")
     text = settings.read_text(encoding="utf-8")

@@ -62,6 +62,22 @@ def _in_doubt(world: World, *, applied: bool) -> Told:
     return night(world)
 
 
+@pytest.fixture(scope="module", params=[True, False], ids=["applied", "lost"])
+def asked(request: pytest.FixtureRequest, settled: World) -> Iterator[tuple[World, bool]]:
+    """A world with a write in doubt after another night, and whether GHL took the write."""
+    with settled.copied() as made:
+        _in_doubt(made, applied=request.param)
+        night(made)
+        yield made, request.param
+
+
+@pytest.fixture
+def doubtful(asked: tuple[World, bool]) -> Iterator[World]:
+    """The same, for one test."""
+    with asked[0].copied() as made:
+        yield made
+
+
 def _answers_again(world: World) -> None:
     world.set_vices(Side.GHL, uncertain=lambda _: None, unreadable=lambda _entity, _key: None)
 
@@ -94,24 +110,19 @@ def test_a_write_in_doubt_stops_nobody_else(world: World, applied: bool) -> None
     assert runs.unsettled(world.ledger) == []
 
 
-@pytest.mark.parametrize("applied", [True, False])
-def test_it_is_found_out_once_the_record_can_be_read(world: World, applied: bool) -> None:
+def test_it_is_found_out_once_the_record_can_be_read(doubtful: World) -> None:
     """Looked at again by a later run, it is found done or planned again; the question closes, and both sides agree."""
-    _in_doubt(world, applied=applied)
-    night(world)
-    _answers_again(world)
-    told = night(world)
-    assert _body(world) == "changed"
+    _answers_again(doubtful)
+    told = night(doubtful)
+    assert _body(doubtful) == "changed"
     assert told.document["holds"] == []
-    assert list(world.ledger.holds()) == []
-    assert world.run().operations == ()
+    assert list(doubtful.ledger.holds()) == []
+    assert doubtful.run().operations == ()
 
 
-@pytest.mark.parametrize(("choice", "applied"), [("happened", True), ("never", False)])
-def test_a_person_may_say_what_became_of_it(world: World, choice: str, applied: bool) -> None:
+def test_a_person_may_say_what_became_of_it(asked: tuple[World, bool], doubtful: World) -> None:
     """`happened` counts it as carried out, `never` plans it again; neither needs a look."""
-    _in_doubt(world, applied=applied)
-    night(world)
+    world, choice = doubtful, "happened" if asked[1] else "never"
     (row,) = world.ledger.holds()
     world.set_vices(Side.GHL, uncertain=lambda _: None)
     world.ledger.decide(Decision(row.hold_id, choice, row.values_digest, "ann", world.clock(), ""))
