@@ -38,8 +38,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Acme, Path]:
     folder = tmp_path_factory.mktemp("cli")
-    acme = Acme.made(folder / "acme", sales=True)
-    acme.run(verify="none")
+    acme = Acme.settled(folder / "acme")
     shutil.copytree(acme.folder, folder / "kept")
     return acme, folder / "kept"
 
@@ -50,6 +49,12 @@ def acme(kept: tuple[Acme, Path]) -> Iterator[Acme]:
     world, copy = kept
     yield world
     world.replaced_by(copy)
+
+
+@pytest.fixture
+def selling(tmp_path: Path) -> Acme:
+    """One with companies and deals as well, of which the demo's edits tell."""
+    return Acme.settled(tmp_path / "selling", sales=True)
 
 
 def _own_environment() -> dict[str, str]:
@@ -190,30 +195,30 @@ def _decide_everything(acme: Acme) -> None:
             say("review", row["hold_id"], choice, "--pair", acme.pair)
 
 
-def test_exit_2_when_a_record_fails(acme: Acme) -> None:
+def test_exit_2_when_a_record_fails(selling: Acme) -> None:
     """A write that GHL rejects is told with its code in the report, the rest is done, and the run ends with 2."""
-    with opened(acme.folder, acme.pair, None) as ends:
+    with opened(selling.folder, selling.pair, None) as ends:
         (one, _), (_, other), *_ = agreed(ends)
         taken = other.cells["email"]
         with ends.engine.begin() as connection:
             connection.execute(
                 sa.update(PEOPLE).where(PEOPLE.c.id == int(one.key)).values(email=taken)
             )
-    made = [edit for edit in edits(acme.folder, acme.pair) if edit.email != taken]
-    said = say("run", "--pair", acme.pair, "--engine", "local", "--verify", "none", "--json")
+    made = [edit for edit in edits(selling.folder, selling.pair) if edit.email != taken]
+    said = say("run", "--pair", selling.pair, "--engine", "local", "--verify", "none", "--json")
     assert said.code == 2
     assert [
         change
         for change in said.document["changes"]
         if change["status"] == "rejected" and change["code"]
     ]
-    assert unmet(acme.folder, acme.pair, made) == []
+    assert unmet(selling.folder, selling.pair, made) == []
 
 
 def test_demo_prints_one_document(tmp_path: Path) -> None:
     """`demo --json` prints one document with three runs and their figures by entity, and leaves a pair file that `plan` takes."""
     said = say(
-        "demo", "--folder", tmp_path / "demo", "--contacts", "44", "--engine", "local", "--json"
+        "demo", "--folder", tmp_path / "demo", "--contacts", "40", "--engine", "local", "--json"
     )
     assert said.code == 1, said.errors
     runs = said.document["runs"]
@@ -500,7 +505,7 @@ STOPPED = [(signal.SIGINT, "local"), (signal.SIGTERM, "prefect")]
     tried(list(product((signal.SIGTERM, signal.SIGINT), ("local", "prefect"))), STOPPED),
 )
 def test_stopped_run_settles_and_the_next_goes_on(
-    acme: Acme,
+    selling: Acme,
     tmp_path: Path,
     number: signal.Signals,
     engine: str,
@@ -511,8 +516,8 @@ def test_stopped_run_settles_and_the_next_goes_on(
     if engine == "prefect" and not SOAK:  # a server of the process's own takes half a minute
         request.getfixturevalue("prefect")
         environment["PREFECT_API_URL"] = _prefect_url()
-    made = edits(acme.folder, acme.pair)
-    with acme.served() as served:
+    made = edits(selling.folder, selling.pair)
+    with selling.served() as served:
         reached = _Reached(served.sandbox.log)
         served.sandbox.log = reached
         words = ("run", "--pair", served.pair, "--engine", engine, "--verify", "none", "--json")
@@ -523,11 +528,11 @@ def test_stopped_run_settles_and_the_next_goes_on(
         assert "Traceback" not in errors
         assert json.loads(out)["state"] == "stopped"
         assert [change for change in json.loads(out)["changes"] if change["status"] == "done"]
-        assert unmet(acme.folder, acme.pair, made, sandbox=served.sandbox)
-        night = acme.run(pair=served.pair, verify="full")
+        assert unmet(selling.folder, selling.pair, made, sandbox=served.sandbox)
+        night = selling.run(pair=served.pair, verify="full")
         assert night.told.state == "settled"
         assert night.residual == 0
-        assert unmet(acme.folder, acme.pair, made, sandbox=served.sandbox) == []
+        assert unmet(selling.folder, selling.pair, made, sandbox=served.sandbox) == []
 
 
 def _prefect_url() -> str:
@@ -549,13 +554,13 @@ class _Reached(deque[RequestRecord]):
             self.signalled = None
 
 
-def test_time_budget_stops_cleanly(acme: Acme) -> None:
+def test_time_budget_stops_cleanly(selling: Acme) -> None:
     """A run whose time is over while it reads writes nothing and says so; the next one does it all."""
-    made = edits(acme.folder, acme.pair)
+    made = edits(selling.folder, selling.pair)
     said: Said = say(
         "run",
         "--pair",
-        acme.pair,
+        selling.pair,
         "--engine",
         "local",
         "--verify",
@@ -566,9 +571,9 @@ def test_time_budget_stops_cleanly(acme: Acme) -> None:
     )
     assert said.code == 3
     assert "[STOPPED]" in said.errors
-    assert unmet(acme.folder, acme.pair, made)
-    acme.run(verify="none")
-    assert unmet(acme.folder, acme.pair, made) == []
+    assert unmet(selling.folder, selling.pair, made)
+    selling.run(verify="none")
+    assert unmet(selling.folder, selling.pair, made) == []
 
 
 def test_log_is_json_lines(acme: Acme) -> None:

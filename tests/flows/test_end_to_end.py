@@ -46,7 +46,7 @@ def _three_nights(acme: Acme, run: Callable[[], Night]) -> Nights:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Nights:
-    acme = Acme.made(tmp_path_factory.mktemp("nights") / "acme", sales=True)
+    acme = Acme.made(tmp_path_factory.mktemp("nights") / "acme", contacts=40, sales=True)
     return _three_nights(acme, lambda: acme.run(verify="full"))
 
 
@@ -109,7 +109,7 @@ def test_engines_agree(told: Nights, prefect: Path, tmp_path: Path) -> None:
     """The run as a Prefect flow ends as the plain one does."""
     from flows.orchestration.engine import run_pair
 
-    acme = Acme.made(tmp_path / "acme", sales=True)
+    acme = Acme.made(tmp_path / "acme", contacts=40, sales=True)
     run_pair(str(acme.pair), verify="none")
     edits(acme.folder, acme.pair)
     run_pair(str(acme.pair), verify="none")
@@ -134,7 +134,7 @@ def _applications(kind: str, folder: Path) -> Iterator[str]:
 def test_applications_agree(told: Nights, tmp_path: Path, kind: str) -> None:
     """With a database server, a JSON API or CSV files as the application the end, on both sides, is the same as with SQLite."""
     for app in _applications(kind, tmp_path):
-        acme = Acme.made(tmp_path / "acme", app_url=app, sales=True)
+        acme = Acme.made(tmp_path / "acme", contacts=40, app_url=app, sales=True)
         # That the third night plans nothing proves the second one; the nights above were proved by themselves as well.
         nights = _three_nights(acme, lambda made=acme: made.run(verify="none"))  # type: ignore[misc]
         assert nights.unmet == []
@@ -157,8 +157,7 @@ def _questions(night: Night) -> list[tuple[str, str, str | None]]:
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Acme, Path]:
     folder = tmp_path_factory.mktemp("settled")
-    acme = Acme.made(folder / "acme", sales=True)
-    acme.run(verify="none")
+    acme = Acme.settled(folder / "acme", sales=True)
     shutil.copytree(acme.folder, folder / "kept")
     return acme, folder / "kept"
 
@@ -283,7 +282,7 @@ def test_unknown_plan_is_refused(acme: Acme) -> None:
 
 def test_limits_refuse_and_allow(tmp_path: Path) -> None:
     """A plan over a limit is refused whole, by `run` and by `apply`, with the limit's name; `--allow NAME` lets it pass."""
-    acme = Acme.made(tmp_path / "acme", sales=True)
+    acme = Acme.made(tmp_path / "acme", contacts=40)
     text = acme.pair.read_text(encoding="utf-8")
     acme.pair.write_text(
         text.replace("max_first_creates = 50", "max_first_creates = 2"), encoding="utf-8"

@@ -33,9 +33,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def acme(tmp_path_factory: pytest.TempPathFactory) -> Acme:
     """A world after its first night, with questions that are open."""
-    made = Acme.made(tmp_path_factory.mktemp("ends") / "acme", contacts=40)
-    made.run(verify="none")
-    return made
+    return Acme.settled(tmp_path_factory.mktemp("ends") / "acme")
 
 
 def _started(*words: object, through: str = "", **environment: str) -> subprocess.Popen[str]:

@@ -231,9 +231,8 @@ def test_a_store_of_an_earlier_version_is_looked_through(store: Store) -> None:
 
 def test_a_backup_is_put_back_by_a_command(tmp_path: Path) -> None:
     """`ledger restore` brings the newest backup back, keeps what it replaces, and takes no other file."""
-    acme = Acme.made(tmp_path / "acme", contacts=44)
+    acme = Acme.settled(tmp_path / "acme")
     pair = load(acme.pair)
-    acme.run()
     kept = back_up(pair, tmp_path / "backup.db")
     ledger = acme.folder / "state" / "ledger.db"
     for path in ledger.parent.glob("ledger.db*"):
@@ -251,8 +250,7 @@ def test_a_backup_is_put_back_by_a_command(tmp_path: Path) -> None:
 
 def test_a_new_start_is_shown_and_carried_out_under_the_same_option(tmp_path: Path) -> None:
     """`plan --rebase` shows what going on without the ledger would do, and `apply DIGEST --rebase` does it."""
-    acme = Acme.made(tmp_path / "acme", contacts=44)
-    acme.run(verify="none")
+    acme = Acme.settled(tmp_path / "acme")
     for path in (acme.folder / "state").glob("ledger.db*"):
         path.unlink()
     assert "LEDGER_LOST" in say("plan", "--pair", acme.pair).errors

@@ -25,9 +25,7 @@ SERVED = {
 @pytest.fixture(scope="module")
 def acme(tmp_path_factory: pytest.TempPathFactory) -> Acme:
     """A world after its first night, with questions that are open."""
-    made = Acme.made(tmp_path_factory.mktemp("loopback") / "acme", contacts=40)
-    made.run(verify="none")
-    return made
+    return Acme.settled(tmp_path_factory.mktemp("loopback") / "acme")
 
 
 def _free() -> int:

@@ -54,8 +54,7 @@ def written(pair: Path, *allowed: str) -> None:
 
 def test_a_second_pair_on_both_ends_is_refused_by_name(tmp_path: Path) -> None:
     """The first pair is named and nothing is written; an audit reads on, and so does the first pair."""
-    acme = Acme.made(tmp_path / "acme", contacts=44)
-    acme.run()
+    acme = Acme.settled(tmp_path / "acme")
     there, copy = people(acme), second(acme)
     with pytest.raises(Refused, match="pair 'acme'") as refusal:
         acme.run(pair=copy, allowed=ALLOWED - {"same-ends"})
@@ -113,8 +112,7 @@ def test_a_renamed_pair_takes_the_ends_over(tmp_path: Path) -> None:
 
 def test_a_pair_of_an_earlier_version_holds_its_ends_too(tmp_path: Path) -> None:
     """What was settled before the ledger kept the ends is known by the identities of both sides."""
-    acme = Acme.made(tmp_path / "acme", contacts=44)
-    acme.run()
+    acme = Acme.settled(tmp_path / "acme")
     ledger = Ledger(load(acme.pair).ledger_url.get_secret_value(), "acme")
     with ledger.transaction() as connection:
         connection.execute(sa.delete(schema.ends))
