@@ -104,14 +104,14 @@ def about_of(run: Run, *, apply: bool = True) -> About:
     )
 
 
-def busy_world() -> World:
+def busy_world(**settings: Any) -> World:
     """A world in which nearly everything that can happen has happened; one run of it is done, once for all of them."""
-    return _busy_world().copied()
+    return _busy_world(**settings).copied()
 
 
 @cache
-def _busy_world() -> World:
-    world = World()
+def _busy_world(**settings: Any) -> World:
+    world = World(**settings)
     atexit.register(world.close)
     app, ghl = world.app, world.ghl
     people = {
