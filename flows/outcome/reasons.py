@@ -205,9 +205,9 @@ def came_to_nothing(write: Mapping[str, Any]) -> Reason:
     known = remedy(write["code"])
     status = write["status"]
     where = Side(write["side"]).label
-    says = f"a write to {where} was {_ENDS.get(status, status)}, {known.meaning}"
+    says = f"a write to {where} was {_ENDS.get(status, status)}. {known.meaning}"
     if write["detail"]:
-        says += f": {write['detail']}"
+        says += f" {write['detail']}"
     kind = str(status).replace(" ", "_")
     return Reason(kind, says, known.remedy, run_id=write["run_id"])
 
@@ -215,7 +215,7 @@ def came_to_nothing(write: Mapping[str, Any]) -> Reason:
 _ENDS = {
     Status.REJECTED: "refused",
     Status.STALE: "left out",
-    Status.SKIPPED: "not sent",
+    Status.SKIPPED: "not carried out",
     Status.UNCERTAIN: "not answered",
     "in doubt": "begun and not answered",
 }

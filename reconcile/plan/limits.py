@@ -189,7 +189,7 @@ def _empty(facts: Facts) -> Iterator[Breach]:
         if whole and snapshot.rows == 0 and linked > 0:
             yield Breach(
                 f"empty-{side}",
-                f"{side.label} answered with no {entity.plural} at all, though {linked} are linked",
+                f"{side.label} answered with no {entity.plural} at all, though {linked:,} are linked",
                 f"every linked {entity} would count as deleted in {side.label}",
                 found=0,
                 of=linked,
@@ -212,7 +212,7 @@ def _shrunk(facts: Facts, limits: Limits) -> Iterator[Breach]:
         lost = linked - snapshot.rows
         yield Breach(
             f"shrunk-{side}",
-            f"{side.label} has {snapshot.rows} {entity.plural}, {linked} are linked: "
+            f"{side.label} has {snapshot.rows:,} {entity.plural}, {linked:,} are linked: "
             f"fewer than {limits.min_rows_share:.0%} are left",
             f"{lost} {entity.plural} would count as deleted in {side.label}",
             setting="min_rows_share",
@@ -244,9 +244,9 @@ def _deletes(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
             beside = f", with {beside}"
         yield Breach(
             "deletes",
-            f"{count} of {linked} linked {entity.plural} would be deleted "
+            f"{count:,} of {linked:,} linked {entity.plural} would be deleted "
             f"in {side.label}{beside}; the limit is {limit}",
-            f"deletes {count} {entity.plural} in {side.label}{beside}; {_BACK[side]}",
+            f"deletes {count:,} {entity.plural} in {side.label}{beside}; {_BACK[side]}",
             setting=setting,
             allowed=allowed,
             found=count,
@@ -264,9 +264,9 @@ def _updates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
         if linked >= limits.small and count > linked * limits.max_update_share:
             yield Breach(
                 "updates",
-                f"{count} of {linked} linked {entity.plural} would be changed in {side.label}; "
+                f"{count:,} of {linked:,} linked {entity.plural} would be changed in {side.label}; "
                 f"the limit is {limits.max_update_share:.0%} (max_update_share)",
-                f"overwrites values in {count} {entity.plural}; check first "
+                f"overwrites values in {count:,} {entity.plural}; check first "
                 "that a mapping or a bulk edit did not go wrong",
                 setting="max_update_share",
                 allowed=limits.max_update_share,
@@ -285,10 +285,10 @@ def _tags(plan: Plan, facts: Facts, limits: Limits) -> Iterator[Breach]:
         if linked >= limits.small and count > linked * limits.max_update_share:
             yield Breach(
                 "updates",
-                f"the tags of {count} contacts would be changed in {side.label}, where {linked} "
-                f"are linked (added to {added}, removed from {removed}); "
+                f"the tags of {count:,} contacts would be changed in {side.label}, where {linked:,} "
+                f"are linked (added to {added:,}, removed from {removed:,}); "
                 f"the limit is {limits.max_update_share:.0%} (max_update_share)",
-                f"changes the tags of {count} contacts, which may start workflows; check first "
+                f"changes the tags of {count:,} contacts, which may start workflows; check first "
                 "that a mapping or a bulk edit did not go wrong",
                 setting="max_update_share",
                 allowed=limits.max_update_share,
@@ -307,9 +307,9 @@ def _opt_ins(plan: Plan, limits: Limits) -> Iterator[Breach]:
         if count > limits.max_opt_ins:
             yield Breach(
                 "opt-ins",
-                f"{count} {entity.plural} that say no in {side.label}, or nothing, would be opted "
+                f"{count:,} {entity.plural} that say no in {side.label}, or nothing, would be opted "
                 f"in; the limit is {limits.max_opt_ins} (max_opt_ins)",
-                f"has {count} people written to who had not said yes in {side.label}; a column "
+                f"has {count:,} people written to who had not said yes in {side.label}; a column "
                 "that is read the wrong way round looks just like this",
                 setting="max_opt_ins",
                 allowed=limits.max_opt_ins,
@@ -338,13 +338,14 @@ def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
             # With few links, or none, a share says nothing: what is matched may be all wrong.
             run, where = "first run", ""
             if linked:
-                run, where = "run", f", where {linked} are linked"
+                run, where = "run", f", where {linked:,} are linked"
+            begun = ", each of which may start workflows" if side is Side.GHL else ""
             yield Breach(
                 "first-creates",
-                f"this {run} would create {count} {entity.plural} in {side.label}{where}; "
-                f"the limit is {limits.max_first_creates} (max_first_creates)",
-                f"creates {count} {entity.plural} in {side.label}, each of "
-                "which may start workflows; look at the plan's matches first",
+                f"this {run} would create {count:,} {entity.plural} in {side.label}{where}; "
+                f"the limit is {limits.max_first_creates:,} (max_first_creates)",
+                f"creates {count:,} {entity.plural} in {side.label}{begun}; "
+                "look at the plan's matches first",
                 setting="max_first_creates",
                 allowed=limits.max_first_creates,
                 found=count,
@@ -354,9 +355,9 @@ def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
         elif linked >= limits.small and count > linked * limits.max_create_share:
             yield Breach(
                 "creates",
-                f"{count} {entity.plural} would be created in {side.label}, where {linked} "
+                f"{count:,} {entity.plural} would be created in {side.label}, where {linked:,} "
                 f"are linked; the limit is {limits.max_create_share:.0%} (max_create_share)",
-                f"creates {count} {entity.plural} in {side.label}; a lost key "
+                f"creates {count:,} {entity.plural} in {side.label}; a lost key "
                 "column or a second import looks just like this",
                 setting="max_create_share",
                 allowed=limits.max_create_share,

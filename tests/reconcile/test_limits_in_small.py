@@ -40,6 +40,17 @@ def test_a_few_links_do_not_vouch_for_many_creates() -> None:
         assert len(world.run(allowed=["first-creates"]).of(OpKind.CREATE)) == 11
 
 
+@pytest.mark.parametrize(("side", "warned"), [(Side.APP, True), (Side.GHL, False)])
+def test_only_ghl_has_workflows(side: Side, *, warned: bool) -> None:
+    """What is new in GHL may start workflows there; what is new in the application starts none, and is not said to."""
+    with World(limits={"max_first_creates": 1}) as world:
+        for number in range(2):
+            world.sides[side].put(C, {"email": f"p{number}@x.com"})
+        with pytest.raises(Refused, match="would create 2 contacts") as refused:
+            world.run()
+    assert ("may start workflows" in str(refused.value)) is warned
+
+
 def test_a_first_run_that_was_taken_back_refuses_no_later_night() -> None:
     """An undo leaves links whose other end is gone on purpose: the nights after it ask about them, and do their work."""
     with World(mapping=mapping_of(contacts()), limits={"max_first_creates": 100}) as world:
