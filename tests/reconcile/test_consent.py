@@ -228,3 +228,18 @@ def test_a_no_for_good_that_becomes_a_plain_no_across_is_accounted_for() -> None
         (contact,) = told.document["values"]["entities"]
         assert "unexplained" not in contact["classes"]
         assert night(world).exit_code == 0
+
+
+def test_a_no_that_was_refused_with_another_value_goes_the_next_night() -> None:
+    """A side refuses the whole update for its email; the night after sends the no without it, though nobody edited anything."""
+    with world_of() as world:
+        key, _ = ann(world, says=True)
+        world.set_vices(
+            Side.GHL,
+            rejects=lambda write: "INVALID_FIELD" if "email" in write.fields else None,
+        )
+        world.app.edit(C, key, {"email": "ann@elsewhere.example", "sms_ok": False})
+        world.run()
+        assert ghl_says(world) == ["allowed"]
+        world.run()
+        assert ghl_says(world) == ["denied"]
