@@ -189,7 +189,8 @@ def _empty(facts: Facts) -> Iterator[Breach]:
         if whole and snapshot.rows == 0 and linked > 0:
             yield Breach(
                 f"empty-{side}",
-                f"{side.label} answered with no {entity.plural} at all, though {linked:,} are linked",
+                f"{side.label} answered with no {entity.plural} at all, "
+                f"though {linked:,} are linked",
                 f"every linked {entity} would count as deleted in {side.label}",
                 found=0,
                 of=linked,
@@ -264,7 +265,8 @@ def _updates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
         if linked >= limits.small and count > linked * limits.max_update_share:
             yield Breach(
                 "updates",
-                f"{count:,} of {linked:,} linked {entity.plural} would be changed in {side.label}; "
+                f"{count:,} of {linked:,} linked {entity.plural} would be changed in "
+                f"{side.label}; "
                 f"the limit is {limits.max_update_share:.0%} (max_update_share)",
                 f"overwrites values in {count:,} {entity.plural}; check first "
                 "that a mapping or a bulk edit did not go wrong",
@@ -285,11 +287,11 @@ def _tags(plan: Plan, facts: Facts, limits: Limits) -> Iterator[Breach]:
         if linked >= limits.small and count > linked * limits.max_update_share:
             yield Breach(
                 "updates",
-                f"the tags of {count:,} contacts would be changed in {side.label}, where {linked:,} "
-                f"are linked (added to {added:,}, removed from {removed:,}); "
+                f"the tags of {count:,} contacts would be changed in {side.label}, "
+                f"where {linked:,} are linked (added to {added:,}, removed from {removed:,}); "
                 f"the limit is {limits.max_update_share:.0%} (max_update_share)",
-                f"changes the tags of {count:,} contacts, which may start workflows; check first "
-                "that a mapping or a bulk edit did not go wrong",
+                f"changes the tags of {count:,} contacts, which may start workflows; "
+                "check first that a mapping or a bulk edit did not go wrong",
                 setting="max_update_share",
                 allowed=limits.max_update_share,
                 found=count,
@@ -307,7 +309,8 @@ def _opt_ins(plan: Plan, limits: Limits) -> Iterator[Breach]:
         if count > limits.max_opt_ins:
             yield Breach(
                 "opt-ins",
-                f"{count:,} {entity.plural} that say no in {side.label}, or nothing, would be opted "
+                f"{count:,} {entity.plural} that say no in {side.label}, or nothing, "
+                "would be opted "
                 f"in; the limit is {limits.max_opt_ins} (max_opt_ins)",
                 f"has {count:,} people written to who had not said yes in {side.label}; a column "
                 "that is read the wrong way round looks just like this",
