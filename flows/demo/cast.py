@@ -122,12 +122,12 @@ class Casting:
         hundredth, alone = max(1, contacts // 100), contacts // 5
         knots = [self.shared_phone] * hundredth
         knots += [self.twins, self.lone_twins] * max(1, contacts // 200)
-        beings = list(self._shared(contacts - 2 * alone - len(knots), hundredth))
         single = [self.only("app") for _ in range(alone)]
         single += [self.only("ghl") for _ in range(alone)]
         self._break(single[0].app, "email", "is.not.an.address@example")
         self._break(single[-1].ghl, "phone", "ask at the desk")
-        beings += single
+        # Those on both sides come after: a seed makes the same world if the dice fall in one order.
+        beings = [*self._shared(contacts - 2 * alone - len(knots), hundredth), *single]
         for knot in knots:
             beings += knot()
         self.dice.shuffle(beings)
