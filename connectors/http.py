@@ -261,9 +261,8 @@ class Client:
                 failures += 1
                 unsent = unsent and error.code == "UNSENT"
                 if error.code == "UNSENT" and not unsent:
-                    error.code = (
-                        Transient.code
-                    )  # this one was not sent, an earlier one may have been
+                    # This one was not sent, but an earlier one may have arrived.
+                    error.code = Transient.code
                 twice = request.replay and error.code != "TOO_LARGE"
                 hopeless = isinstance(error, Malformed) and not twice
                 if failures >= self._options.attempts or hopeless:

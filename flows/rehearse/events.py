@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +32,7 @@ def entering(events: list[Event]) -> Callable[[float], Callable[[Happens], Happe
 
     def event(share: float) -> Callable[[Happens], Happens]:
         def enter(happens: Happens) -> Happens:
-            events.append(
-                Event(
-                    happens.__name__,
-                    happens,
-                    share,
-                )
-            )
+            events.append(Event(happens.__name__, happens, share))
             return happens
 
         return enter
@@ -135,11 +129,7 @@ def odd_values(world: World) -> None:
 def new_people(world: World) -> None:
     """Two people are entered."""
     for _ in range(2):
-        world.enter(
-            world.side(),
-            "contact",
-            world.new_person(),
-        )
+        world.enter(world.side(), "contact", world.new_person())
 
 
 @event(0.4)
@@ -150,15 +140,7 @@ def hired(world: World) -> None:
         firm = world.pick(kind)
         side = world.side()
         if ident is not None and firm is not None and world.now.row(side, firm) is not None:
-            link = {name: firm[1]}
-            world.type(side, ident, **link)
-            person = world.new_person()
-            person |= link
-            world.enter(
-                side,
-                "contact",
-                person,
-            )
+            _hire(world, side, ident, {name: firm[1]})
 
 
 @event(0.3)
@@ -170,15 +152,13 @@ def hired_where_it_is_gone(world: World) -> None:
         side = world.side()
         if ident is not None and firm is not None:
             world.delete(other(side), firm)
-            link = {name: firm[1]}
-            world.type(side, ident, **link)
-            person = world.new_person()
-            person |= link
-            world.enter(
-                side,
-                "contact",
-                person,
-            )
+            _hire(world, side, ident, {name: firm[1]})
+
+
+def _hire(world: World, side: str, ident: Ident, link: Mapping[str, str]) -> None:
+    """Somebody who is there, and somebody new, begin to work at that company."""
+    world.type(side, ident, **link)
+    world.enter(side, "contact", {**world.new_person(), **link})
 
 
 @event(0.25)

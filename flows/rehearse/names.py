@@ -50,12 +50,7 @@ class Names:
                 for row in listed:
                     uid = self.uid((entity.value, side.value, row.key))
                     of = row.of and self.uid((OWNER.value, side.value, row.of))
-                    links = self._named(
-                        entity.value,
-                        side.value,
-                        row,
-                        there,
-                    )
+                    links = self._named(entity.value, side.value, row, there)
                     cells = row.cells | links
                     entries[entity.value, uid].append(
                         Row(
@@ -75,10 +70,7 @@ class Names:
             for side, records in plain.items():
                 rows = records.get(entity, ())
                 without = [_without(row, name) for row in rows]
-                plain[side] = {
-                    **records,
-                    entity: without,
-                }
+                plain[side] = {**records, entity: without}
         return plain
 
     def _named(self, kind: str, side: str, row: Row, there: Collection[Known]) -> dict[str, Value]:

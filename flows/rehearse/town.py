@@ -261,11 +261,7 @@ class Town(World):
             self.book.rename(was, now)
             kind, uid = was
             naming = {field for field, named in self.names.links.items() if named == kind}
-            self.book.rename_links(
-                naming,
-                uid,
-                now[1],
-            )
+            self.book.rename_links(naming, uid, now[1])
         before = self.names.seen(self.raw)
         if self.day == 1:  # all that was there had been typed at some time
             self.book.compare(

@@ -57,11 +57,7 @@ class Desk:
         if unsent:
             why = f"not sent: {', '.join(unsent)}, as what is named there could not be created"
             said = [part for part in (outcome.detail, why) if part]
-            outcome = dataclasses.replace(
-                outcome,
-                detail="; ".join(said),
-                unsent=unsent,
-            )
+            outcome = dataclasses.replace(outcome, detail="; ".join(said), unsent=unsent)
         self.journal.end(outcome, self.now())
         return outcome
 
@@ -191,11 +187,7 @@ def _sendable(desk: Desk, operation: Operation) -> Operation:
     if not after:
         return operation
     desk.unsent[operation.op_id] = tuple(missing)
-    return dataclasses.replace(
-        operation,
-        before=before,
-        after=after,
-    )
+    return dataclasses.replace(operation, before=before, after=after)
 
 
 def _missing(desk: Desk, operation: Operation) -> list[str]:
