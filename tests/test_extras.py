@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from fsspec.registry import _registry as known
 from pydantic import SecretStr
 
 import ghl_reconcile
@@ -32,6 +33,9 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] == module]:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, module, None)
+    # What fsspec has once opened it knows without an import.
+    for protocol in ("s3", "s3a"):
+        monkeypatch.delitem(known, protocol, raising=False)
 
 
 @pytest.mark.usefixtures("bare")

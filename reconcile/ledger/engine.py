@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import random
+import sqlite3
+import time
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from reconcile.errors import StateError, to_install
+
+
+_BUSY_SECONDS = 30
+"""How long a connection waits for another one's lock."""
 
 
 def open_engine(url: str) -> Engine:
@@ -32,18 +40,31 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def _sqlite_settings(connection: object, _: object) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined]
+def _sqlite_settings(connection: Any, _: object) -> None:
     # SQLAlchemy begins transactions itself.
-    connection.isolation_level = None  # type: ignore[attr-defined]
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "busy_timeout=30000",
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+    _write_ahead(connection)
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Let readers and a writer not wait for one another.
+
+    SQLite does not wait where two processes change a new file to it at once, or where another one
+    closes the file's last connection: it says at once that the file is locked.
+    """
+    patient_until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > patient_until:
+                raise
+        time.sleep(random.uniform(0.01, 0.05))
 
 
 def _sqlite_begin(connection: Connection) -> None:

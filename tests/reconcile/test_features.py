@@ -383,7 +383,7 @@ def test_e9_every_refusal_names_its_override_and_the_danger() -> None:
     plan = plan_of(groups=(Group(C, Side.APP, OpKind.DELETE, 26),))
     (breach,) = breaches(plan, _facts(), Limits())
     assert (
-        "26 of 1000 linked contacts would be deleted in the app; the limit is 25 (max_deletes)"
+        "26 of 1,000 linked contacts would be deleted in the app; the limit is 25 (max_deletes)"
         in str(breach)
     )
     assert "--allow deletes   (deletes 26 contacts in the app" in str(breach)
