@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
 import time
 from pathlib import Path
@@ -12,7 +11,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from reconcile.errors import StateError, to_install
-
 
 _BUSY_SECONDS = 30
 """How long a connection waits for another one's lock."""
@@ -64,7 +62,7 @@ def _write_ahead(connection: Any) -> None:
             busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
             if not busy or time.monotonic() > patient_until:
                 raise
-        time.sleep(random.uniform(0.01, 0.05))
+        time.sleep(0.02)
 
 
 def _sqlite_begin(connection: Connection) -> None:
