@@ -18,7 +18,7 @@ from reconcile.model import Outcome, Status
 from reconcile.plan import planfile, selection
 from reconcile.report import About, kept
 from reconcile.report.undone import undone_document
-from reconcile.undo.undo import Undo
+from reconcile.undo.compensation import Undo
 
 NOTES = "undo.json"
 """Beside the plan: which run it takes back, what stays, and what nothing brings back."""

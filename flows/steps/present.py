@@ -26,8 +26,8 @@ from reconcile.plan.dependants import Hanging
 from reconcile.ports import Page, Scope, Shape
 from reconcile.ports import Path as JsonPath
 from reconcile.stage.archive import MANIFEST, Archived, Buried
+from reconcile.undo.present import NEVER_READ, Present
 from reconcile.undo.twins import Twins
-from reconcile.undo.undo import NEVER_READ, Present
 from reconcile.values.mapping import Mapping
 from reconcile.values.names import checked
 

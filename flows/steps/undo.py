@@ -24,7 +24,8 @@ from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
 from reconcile.plan.limits import Facts
 from reconcile.plan.plan import Plan
-from reconcile.undo.undo import groups, there_again
+from reconcile.undo.deleted import there_again
+from reconcile.undo.undo import groups
 from reconcile.undo.undo import undo as undone
 from reconcile.values.jsonl import body
 

@@ -13,7 +13,10 @@ from reconcile.model import Cell, Entity, Operation, OpKind, Outcome, Side, Stat
 from reconcile.plan.dependants import Hanging
 from reconcile.ports import Record
 from reconcile.stage.archive import Buried
-from reconcile.undo.undo import GONE_ALREADY, NEVER_READ, Present, Undo, groups, undo
+from reconcile.undo.compensation import Undo
+from reconcile.undo.deleted import GONE_ALREADY
+from reconcile.undo.present import NEVER_READ, Present
+from reconcile.undo.undo import groups, undo
 from tests.builders import mapping_of, operation_of
 
 
