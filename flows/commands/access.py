@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
-import sys
 import time
 import webbrowser
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from connectors.ghl.login import login as log_in
 from connectors.ghl.oauth import Exchange, OAuthApp
 from connectors.ghl.tokens import SqlTokenStore
 from flows.commands.options import Json, PairFile, Port
+from flows.commands.printed import print_json
 from flows.config import Pair, load
 from flows.fleet.agency import agency_app
 from flows.terminal import Console
@@ -106,8 +105,7 @@ def status(*, pair: PairFile, agency: Agency = False, json: Json = False) -> int
             stored = [own.load()]
     rows = [_told(tokens) for tokens in stored]
     if json:
-        jsons.dump(rows[0] if len(rows) == 1 else rows, sys.stdout, indent=1)
-        print()
+        print_json(rows[0] if len(rows) == 1 else rows)
     else:
         Console().print("\n\n".join(map(_lines, rows)), highlight=False)
     return 0 if stored[0] is not None else 1

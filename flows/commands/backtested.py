@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any, Literal
 from rich.table import Table
 from rich.text import Text
 
+from flows.commands.printed import print_json
 from flows.config import Pair
 from flows.terminal import Console
 from reconcile.model import OpKind
@@ -42,8 +42,7 @@ def show(
     if masked:
         document["runs"] = [_masked(each) for each in document["runs"]]
     if form == "json":
-        json.dump(document, sys.stdout, ensure_ascii=False, indent=1, default=str)
-        sys.stdout.write("\n")
+        print_json(document)
     elif form == "markdown":
         sys.stdout.write(comment(document))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
 import shlex
 import shutil
 import sys
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from flows.commands.options import Engine, Json
+from flows.commands.printed import print_json
 from flows.commands.running import through
 from flows.commands.show import tell_paths, tell_run
 from flows.outcome.tell import Told
@@ -63,13 +63,7 @@ def demo(
     nights.append(_night(console, pair_file, engine))
     _ending(console, nights, pair_file)
     if json:
-        jsons.dump(
-            {"folder": str(folder), "runs": [_brief(each) for each in nights]},
-            sys.stdout,
-            ensure_ascii=False,
-            indent=1,
-        )
-        print()
+        print_json({"folder": str(folder), "runs": [_brief(each) for each in nights]})
     return max(each.exit_code for each in nights)
 
 

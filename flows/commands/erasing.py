@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ from cyclopts import Parameter
 
 from flows.commands.looking import open_ledger
 from flows.commands.options import Json, PairFile
+from flows.commands.printed import print_json
 from flows.commands.who import account
 from flows.terminal import Console
 
@@ -61,8 +61,7 @@ def erase(
             return 0
         certificate = erasing.erase(desk, contact, by=by or account())
     if json:
-        jsons.dump(certificate, sys.stdout, ensure_ascii=False, indent=1)
-        print()
+        print_json(certificate)
         return 0
     _tell(console, certificate, erasing.place(desk, certificate))
     return 0

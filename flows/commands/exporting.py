@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +10,7 @@ from cyclopts import Parameter
 
 from flows.commands.looking import open_ledger
 from flows.commands.options import AtLeastOne, Json, PairFile
+from flows.commands.printed import print_json
 
 if TYPE_CHECKING:
     from flows.config import Pair
@@ -40,8 +39,7 @@ def export(
         documents, newest = _kept(loaded, ledger, limit, stack)
         rows = write(documents, newest, out)
     if json:
-        jsons.dump(rows, sys.stdout, indent=1)
-        print()
+        print_json(rows)
     else:
         for name, count in rows.items():
             print(f"{count:>10,}  {name}")

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.commands.options import AtLeastOne, Json
+from flows.commands.printed import print_json
 from flows.jobs.fleet import Job
 from flows.outcome.fleet import FleetReport, PairRun
 from flows.terminal import Console
@@ -98,8 +99,7 @@ def run(
         )
     paths = write(report, out)
     if json:
-        jsons.dump(asdict(report), sys.stdout, ensure_ascii=False, indent=1)
-        print()
+        print_json(asdict(report))
     else:
         _show(report, paths["html"])
     return report.exit_code
@@ -177,17 +177,12 @@ def discover(
             "locations": results,
             "failures": discovery.failures,
         }
-        _print(document)
+        print_json(document)
     else:
         _show_discovery(discovery)
         if out is not None:
             Console().print(f"The table: {out}", highlight=False, markup=False, soft_wrap=True)
     return discovery.exit_code
-
-
-def _print(document: Any) -> None:
-    jsons.dump(document, sys.stdout, ensure_ascii=False, indent=1)
-    print()
 
 
 def _locations(table: Path | None, database: str | None, query: str | None) -> Locations | None:
@@ -277,7 +272,7 @@ def make(
             "unfit": left,
             "in_effect": done,
         }
-        _print(document)
+        print_json(document)
     return int(bool(unfit) or (bool(ready) and not done))
 
 
@@ -354,7 +349,7 @@ def status(
         text = jsons.dumps(document, ensure_ascii=False, indent=1)
         (out / "status.json").write_text(text, encoding="utf-8")
     if json:
-        _print(document)
+        print_json(document)
     else:
         _show_standings(results, summary(results))
         if out is not None:

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from flows.commands.options import Full, Json, PairFile
+from flows.commands.printed import print_json
 from flows.terminal import Console
 
 if TYPE_CHECKING:
@@ -67,8 +68,7 @@ def history(
     if max_age_hours is not None:
         return _judge(rows, timedelta(hours=max_age_hours), as_json=json)
     if json:
-        jsons.dump(listed(rows), sys.stdout, ensure_ascii=False, indent=1)
-        print()
+        print_json(listed(rows))
     else:
         show(Console(), rows)
     return 0
@@ -184,8 +184,7 @@ def explain(
         else:
             story = _explained(loaded, past, entity, name, field, as_of=as_of, full=full)
     if json:
-        jsons.dump(story, sys.stdout, ensure_ascii=False, indent=1)
-        print()
+        print_json(story)
         return 0
     console = Console()
     for line in story["said"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -12,6 +11,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from flows.commands.options import Allow, By, Json, PairFile
+from flows.commands.printed import print_json
 from flows.commands.running import options_for
 from flows.commands.show import show
 from flows.commands.who import account
@@ -108,8 +108,7 @@ def prune(*, pair: PairFile, yes: Yes = False, json: Json = False) -> int:
     finally:
         ledger.close()
     if json:
-        jsons.dump({**asdict(pruned), "removed": yes}, sys.stdout, indent=1)
-        print()
+        print_json({**asdict(pruned), "removed": yes})
         return 0
     did = "Removed" if yes else "Would remove"
     size = f"{pruned.bytes / 1e6:,.1f} MB"

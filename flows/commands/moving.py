@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +9,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from flows.commands.options import Allow, By, Engine, Full, Json, PairFile
+from flows.commands.printed import print_json
 from flows.commands.running import options_for
 from flows.commands.show import show, tell_command, tell_run
 from flows.commands.who import account
@@ -145,8 +144,7 @@ def _tell(moved: Moved, *, pair: Path, as_json: bool) -> int:
 
     if as_json:
         document = {"complete": moved.complete, "legs": moved.legs, "cutover": facts(moved.report)}
-        jsons.dump(document, sys.stdout, indent=1)
-        print()
+        print_json(document)
     else:
         console = Console()
         style = "bold green" if moved.complete else "bold yellow"

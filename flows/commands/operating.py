@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from flows.commands.options import Json, PairFile, Port, ends_when_told
+from flows.commands.printed import print_json
 from flows.config import load
 from flows.terminal import Console
 from reconcile.errors import ConfigError, Problem
@@ -106,8 +105,7 @@ def deploy(
     else:
         names = apply(planned, wish)
     if json:
-        jsons.dump(names, sys.stdout, indent=1)
-        print()
+        print_json(names)
     else:
         print("\n".join(names))
     return 0
@@ -192,8 +190,7 @@ def pairs(*, ledger: KeptIn, json: Json = False) -> int:
 
     rows = [{"pair": name, "kept_at": at} for name, at in pair_files(url_of(ledger))]
     if json:
-        jsons.dump(rows, sys.stdout, indent=1)
-        print()
+        print_json(rows)
     else:
         print("\n".join(f"{row['kept_at']}  {row['pair']}" for row in rows) or "none")
     return 0

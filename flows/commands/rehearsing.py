@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from flows.commands.options import Json, PairFile
+from flows.commands.printed import print_json
 from flows.terminal import Console
 from reconcile.errors import StateError
 
@@ -95,8 +96,7 @@ def rehearse(
     (folder / DOCUMENT).write_text(jsons.dumps(whole, indent=1, ensure_ascii=False), "utf-8")
     _ending(console, done, folder, masked=masked)
     if json:
-        jsons.dump(whole, sys.stdout, ensure_ascii=False, indent=1)
-        print()
+        print_json(whole)
     return done.exit_code
 
 

@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from flows.commands.options import Json, PairFile, Port
+from flows.commands.printed import print_json
 from flows.terminal import Console
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def review(
             _serve(desk, port, aside=json)
         ending = way(desk, call)
         if json:
-            print(jsons.dumps(ending.document, ensure_ascii=False, indent=1, default=str))
+            print_json(ending.document)
         else:
             ending.tell(Console())
     return ending.code

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -15,6 +13,7 @@ from rich.markup import escape
 from rich.prompt import Confirm, Prompt
 
 from flows.commands.options import Json, PairFile
+from flows.commands.printed import print_json
 from flows.terminal import Console, program
 
 if TYPE_CHECKING:
@@ -140,8 +139,7 @@ def doctor(
     if json:
         listed = [{"level": str(f.level), "what": f.what, "remedy": f.remedy} for f in findings]
         answers = [asdict(answer) for answer in probed.answers] if probed else []
-        jsons.dump({"findings": listed, "answers": answers}, sys.stdout, indent=1)
-        print()
+        print_json({"findings": listed, "answers": answers})
     if any(str(finding.level) == "error" for finding in findings):
         return 3
     return 0

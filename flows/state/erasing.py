@@ -293,14 +293,14 @@ def _put(ledger: Ledger, connection: sa.Connection, known: set[tombstones.Trait]
 
 def _unfinished(desk: Desk) -> list[tuple[str, dict[str, Any]]]:
     query = sa.select(TABLE.c.erasure_id, TABLE.c.body).where(
-        TABLE.c.pair == desk.ledger.pair, TABLE.c.ended_at.is_(None)
+        desk.ledger.owns(TABLE), TABLE.c.ended_at.is_(None)
     )
     with desk.ledger.engine.connect() as connection:
         return [(row.erasure_id, json.loads(row.body)) for row in connection.execute(query)]
 
 
 def _note(desk: Desk, connection: sa.Connection, erasure_id: str, **values: object) -> None:
-    mine = (TABLE.c.pair == desk.ledger.pair, TABLE.c.erasure_id == erasure_id)
+    mine = (desk.ledger.owns(TABLE), TABLE.c.erasure_id == erasure_id)
     connection.execute(sa.update(TABLE).where(*mine).values(**values))
 
 
@@ -366,7 +366,7 @@ def _finish(desk: Desk, erasure_id: str, body: dict[str, Any]) -> dict[str, Any]
     """Let the file of the ledger forget, write the certificate, and close the erasure."""
     erasing.compact(desk.ledger)
     with desk.ledger.engine.connect() as connection:
-        mine = (TABLE.c.pair == desk.ledger.pair, TABLE.c.erasure_id == erasure_id)
+        mine = (desk.ledger.owns(TABLE), TABLE.c.erasure_id == erasure_id)
         row = connection.execute(sa.select(TABLE).where(*mine)).one()
     tally, ended_at = body["found"], now()
     certificate = {

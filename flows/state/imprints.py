@@ -61,7 +61,7 @@ def drop(ledger: Ledger, run_id: str) -> None:
 
 def noted(ledger: Ledger) -> set[str]:
     """The runs of which it is noted what they left."""
-    query = sa.select(TABLE.c.run_id).where(TABLE.c.pair == ledger.pair)
+    query = sa.select(TABLE.c.run_id).where(ledger.owns(TABLE))
     with ledger.engine.connect() as connection:
         return set(connection.execute(query).scalars())
 
@@ -129,7 +129,7 @@ def renew(ledger: Ledger, folder: Path) -> None:
 
 
 def _noted(ledger: Ledger, run_id: str) -> dict[str, str] | None:
-    query = sa.select(TABLE.c.body).where(TABLE.c.run_id == run_id, TABLE.c.pair == ledger.pair)
+    query = sa.select(TABLE.c.body).where(TABLE.c.run_id == run_id, ledger.owns(TABLE))
     with ledger.engine.connect() as connection:
         body = connection.execute(query).scalar_one_or_none()
     if body is None:

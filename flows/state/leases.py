@@ -31,7 +31,7 @@ def holder_of(ledger: Ledger) -> str | None:
     table = schema.lease
     with ledger.engine.connect() as connection:
         return connection.execute(
-            sa.select(table.c.holder).where(table.c.pair == ledger.pair)
+            sa.select(table.c.holder).where(ledger.owns(table))
         ).scalar_one_or_none()
 
 

@@ -74,7 +74,7 @@ def key_of(run: Run, entity: Entity, link_id: str, side: Side) -> str | None:
 def _link_of(run: Run, entity: Entity, side: Side, key: str) -> str | None:
     table = schema.link
     mine = (
-        table.c.pair == run.ledger.pair,
+        run.ledger.owns(table),
         table.c.entity == entity.value,
         table.c[f"{side}_key"] == key,
     )
@@ -184,7 +184,7 @@ class _Graves:
         """The run in question and all earlier ones with their states, newest first."""
         table = schema.run
         mine = (
-            table.c.pair == self.run.ledger.pair,
+            self.run.ledger.owns(table),
             table.c.started_at <= began(self.run, self.of),
         )
         newest_first = (table.c.started_at.desc(), table.c.run_id.desc())
