@@ -8,7 +8,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +209,65 @@ def test_a_refusal_halves_once_and_honours_retry_after() -> None:
         window.answer(ticket, 1001.0, Quota(limit=100, refused=True, retry_after=7.0))
     assert window.scale == 0.5
     assert window.take("c", 1001.0, reserve=0.1) == pytest.approx(7.0)
+
+
+def refuse(window: Window, at: float, *, remaining: int | None) -> None:
+    """One request that is refused a moment after it was sent."""
+    window.next_at = window.blocked_until = 0.0
+    assert window.take("t", at, reserve=0.1) == 0
+    window.answer("t", at + 0.3, Quota(limit=20, remaining=remaining, refused=True))
+
+
+def test_a_refusal_that_tells_of_room_is_waited_for_at_the_same_pace() -> None:
+    """Where GHL refuses and tells in the same answer that the window has room, our pace is no reason to slow down by."""
+    window = Window(limit=20)
+    refuse(window, 1000.0, remaining=12)
+    assert window.scale == 1.0
+    assert window.take("next", 1000.4, reserve=0.1) > 0.5
+    assert window.take("next", 1001.4, reserve=0.1) == 0
+
+
+@pytest.mark.parametrize("remaining", [0, None])
+def test_a_refusal_that_tells_of_no_room_halves_the_pace(remaining: int | None) -> None:
+    """Neither where the window is full nor where nothing is told is the pace kept."""
+    window = Window(limit=20)
+    refuse(window, 1000.0, remaining=remaining)
+    assert window.scale == 0.5
+
+
+def test_what_a_second_refusal_tells_is_not_believed() -> None:
+    """A second refusal soon after the first halves the pace, whatever room it tells of; a late one is a first one again."""
+    window = Window(limit=20)
+    refuse(window, 1000.0, remaining=12)
+    refuse(window, 1012.0, remaining=12)
+    assert window.scale == 0.5
+    late = Window(limit=20)
+    refuse(late, 1000.0, remaining=12)
+    refuse(late, 1100.0, remaining=12)
+    assert late.scale == 1.0
+
+
+class Boaster(Side):
+    """It tells of 25 in a window, and refuses what is beyond `limit`, as was reported of a white-label token."""
+
+    def ask(self, now: float) -> Quota:
+        """One request that arrives now."""
+        quota = super().ask(now)
+        recent = [at for at in self.passed[-25:] if at > now - self.interval]
+        return replace(quota, limit=25, remaining=25 - len(recent))
+
+
+def test_a_side_that_allows_less_than_it_tells_is_seldom_run_against() -> None:
+    """Its headers do not bring on a storm of refusals: less than one in eight, and most of what it allows is used."""
+    simulation = Simulation(Boaster(10), jittered(0.3))
+    requests = iter(range(300))
+    window = Window()
+    for number in range(5):
+        simulation.worker(window, f"{number}.", requests)
+    simulation.run()
+    assert simulation.answered == 300
+    assert simulation.refused <= 300 / 8
+    assert simulation.ended_at - 1000.0 <= 1.35 * 300
 
 
 def test_success_recovers_what_a_refusal_took() -> None:
