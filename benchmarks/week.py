@@ -1,15 +1,18 @@
 """A week of nights of a fleet with faults: how near its windows come to the ideal, and whether every pair is settled or told.
 
-    python benchmarks/week.py [--locations 50] [--nights 3] [--workers 4] [--contacts 8] [--limit 20]
+    python benchmarks/week.py [--locations 50] [--sample 50] [--nights 3] [--workers 4] [--contacts 8] [--limit 20]
 
-All locations lie in one sandbox, in a process of its own, reached over HTTP; all pairs run in this process, in the fleet's
-own turns, so that its memory is a worker's. Waiting takes no time: the clock jumps from the start or end of one run to the
-next, so that what is measured does not depend on what else the machine does.
+The locations of the sample, among them all faulty ones, lie in one sandbox, in a process of its own, reached over HTTP; all
+pairs run in this process, in the fleet's own turns, so that its memory is a worker's. Waiting takes no time: the clock jumps
+from the start or end of one run to the next, so that what is measured does not depend on what else the machine does.
+A location without a fault shares nothing with another: its run is measured at the night's begin, and takes its turn with
+what was measured. A location beyond the sample replays, in its turn, one of those runs of the same night, drawn by chance.
 A run takes what it waits, its CPU, and `LATENCY` a request, one after the other, which passes while the answer is on its
-way. Each day somebody edits each location on both sides. The faults: a token is revoked, a location answers 503 for an
-hour, one is slow, one ledger is dead for a night, and each 37th request is answered with 429. The ideal of a night is the
-sum of what its runs cannot do without, shared out over the workers: CPU, and the latency of its requests with what each 429
-asks it to wait, or the least time in which the window lets so many through. The last line is one JSON object.
+way. Each day somebody edits each location on both sides. The faults, of each 250 locations: a token is revoked, a location
+answers 503 for an hour, one is slow, one ledger is dead for a night; and each 37th request is answered with 429. The ideal
+of a night is the sum of what its runs cannot do without, shared out over the workers: CPU, and the latency of its requests
+with what each 429 asks it to wait, or the least time in which the window lets so many through, a refused one counted as
+the side counts it. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import heapq
 import json
 import math
 import multiprocessing
+import random
 import resource
 import sqlite3
 import tempfile
@@ -50,7 +54,9 @@ SLOW = 4.0
 """The same of the location that is slow."""
 DAY, HOUR = 86_400.0, 3_600.0
 WINDOW = 10.0
-REVOKED, AWAY, SLOWLY, DEAD = "place0001", "place0002", "place0003", "place0004"
+FAULTY_OF = 250
+REVOKED, AWAY, SLOWLY, DEAD = range(1, 5)
+"""The faulty ones of each `FAULTY_OF` locations, by their number among these."""
 BEGIN = 1_800_000_000.0
 
 PAIR = """\
@@ -74,6 +80,11 @@ city = "city"
 [keep]
 runs = 2
 """
+
+
+def fault_of(name: str) -> int:
+    """Which fault a location has, by the number that its name or its token ends with; 0 or above 4 for none."""
+    return int(name[-4:] or 0) % FAULTY_OF
 
 
 class Locations:
@@ -106,7 +117,7 @@ class Locations:
 class Far:
     """Lets time pass on the clock with each request, and adds up what a run cannot do without.
 
-    `tally` has the answers that were none of 429, and the seconds that all took or asked for.
+    `tally` has the requests, and the seconds that all took or asked for.
     """
 
     def __init__(self, app: ASGIApp, clock: Any, tally: Any) -> None:
@@ -119,14 +130,14 @@ class Far:
             if message["type"] == "http.response.start":
                 refused = message["status"] == 429
                 headers = dict(message["headers"])
-                self._tally[0] += not refused
                 self._tally[1] += float(headers.get(b"retry-after", 0)) if refused else 0.0
             await send(message)
 
         if scope["type"] == "http":
-            slow = f"Bearer pit-{SLOWLY}".encode() in dict(scope["headers"]).values()
-            seconds = SLOW if slow else LATENCY
+            token = dict(scope["headers"]).get(b"authorization", b"").decode()
+            seconds = SLOW if fault_of(token) == SLOWLY else LATENCY
             self._clock.value += seconds
+            self._tally[0] += 1
             self._tally[1] += seconds
         await self._app(scope, receive, tallied)
 
@@ -145,19 +156,34 @@ def _serve(names: tuple[str, ...], limit: int, clock: Any, tally: Any, pipe: Con
             pipe.send(hand(*args, **said))
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A run over HTTP: what came of it, and the seconds that it cannot do without."""
+
+    run: PairRun
+    least: float
+
+
 @dataclass
 class Week:
-    """The fleet's folder, what serves it, and what its nights come to."""
+    """The fleet's folder, what serves it, and what its nights come to.
+
+    `names` are all locations, `sample` those that there are.
+    """
 
     folder: Path
     names: tuple[str, ...]
+    sample: tuple[str, ...]
     limit: int
     locations: Locations
     clock: Any
     workers: int
     until: float = 0.0
-    """When the location that is away answers again; 0 while none is away."""
-    least: dict[str, float] = field(default_factory=dict)
+    """When the locations that are away answer again; 0 while none is away."""
+    least: float = 0.0
+    measured: int = 0
+    replayed: int = 0
+    """Runs of the night."""
     before: dict[str, float] = field(default_factory=dict)
 
     def night(self, number: int) -> tuple[list[PairRun], float]:
@@ -166,27 +192,39 @@ class Week:
         Seconds in which all wait for a second try are not in it.
         """
         begin = BEGIN + number * DAY
-        self.clock.value, self.least, self.until = begin, {}, 0.0
+        self.least, self.measured, self.replayed = 0.0, 0, 0
         self.calm()
+        ordinary = {name: self.run(name, begin) for name in self.sample if not is_faulty(name)}
         if number == 1:
             self.until = begin + HOUR
-            self.locations.arm("status", path=f"/locations/{AWAY}", status=503)
-            self.locations.call("revoke_token", f"pit-{REVOKED}")
+            for name in self.having(AWAY):
+                self.locations.arm("status", path=f"/locations/{name}", status=503)
+            for name in self.having(REVOKED):
+                self.locations.call("revoke_token", f"pit-{name}")
         pairs = longest_first([self.folder / f"{name}.toml" for name in self.names], self.before)
-        with self.dead_ledger(tonight=number == 1):
-            runs, seconds = self.play(Turns.of([(pair, "") for pair in pairs], USUAL), begin)
+        dice = random.Random(number)  # noqa: S311 - repeatable, not secret
+        with self.dead_ledgers(tonight=number == 1):
+            turns = Turns.of([(pair, "") for pair in pairs], USUAL)
+            runs, seconds = self.play(turns, begin, ordinary, dice)
         self.before = {one.pair: one.seconds for one in runs}
         return runs, seconds
 
-    def play(self, turns: Turns, at: float) -> tuple[list[PairRun], float]:
+    def having(self, fault: int) -> list[str]:
+        """The locations that have a fault."""
+        return [name for name in self.sample if fault_of(name) == fault]
+
+    def play(
+        self, turns: Turns, at: float, ordinary: dict[str, Measured], dice: random.Random
+    ) -> tuple[list[PairRun], float]:
         """Every pair on the workers' time, from a moment on: the last run of each, and how long any went on."""
         busy, last = 0.0, dict[Path, PairRun]()
         ends: list[tuple[float, int, Turn]] = []
         while not turns.over:
             while len(ends) < self.workers and (turn := turns.start(at)):
-                self.clock.value = at
-                last[turn.pair] = replace(self.run(turn.pair), tries=turn.tries)
-                heapq.heappush(ends, (self.clock.value, turn.place, turn))
+                one = self.take_turn(turn, at, ordinary, dice)
+                self.least += one.least
+                last[turn.pair] = replace(one.run, pair=turn.pair.stem, tries=turn.tries)
+                heapq.heappush(ends, (at + one.run.seconds, turn.place, turn))
             next_end = ends[0][0] if ends else math.inf
             until = min(next_end, turns.due) if len(ends) < self.workers else next_end
             busy += until - at if ends else 0.0
@@ -197,50 +235,63 @@ class Week:
                 turns.end(turn, at, again=again)
         return list(last.values()), busy
 
+    def take_turn(
+        self, turn: Turn, at: float, ordinary: dict[str, Measured], dice: random.Random
+    ) -> Measured:
+        """A turn: as measured at the night's begin, by a run now, or one drawn of the ordinary ones."""
+        name = turn.pair.stem
+        if name in ordinary and turn.tries == 1:
+            return ordinary[name]
+        if name in self.sample:
+            return self.run(name, at)
+        self.replayed += 1
+        return dice.choice(list(ordinary.values()))
+
     def calm(self) -> None:
         """No fault but the one of every night."""
         self.until = 0.0
         self.locations.call("calm")
         self.locations.arm("rate_limited", every=37)
 
-    def run(self, path: Path) -> PairRun:
-        """One pair in this process, from the clock's time on."""
-        if self.until and self.clock.value >= self.until:
+    def run(self, name: str, at: float) -> Measured:
+        """One pair in this process, over HTTP, from a moment on."""
+        if self.until and at >= self.until:
             self.calm()
-        began, cpu = self.clock.value, time.process_time()
-        answers, seconds = self.locations.tally
+        self.measured += 1
+        self.clock.value = at
+        cpu = time.process_time()
+        requests, seconds = self.locations.tally
         with going_by(Clock(lambda: self.clock.value, self.wait)):
-            ended = outcome(path)
+            ended = outcome(self.folder / f"{name}.toml")
         cpu = time.process_time() - cpu
         self.wait(cpu)
-        answers, seconds = self.locations.tally[0] - answers, self.locations.tally[1] - seconds
-        windows = max(0, int(answers) - 1) // self.limit
+        requests, seconds = self.locations.tally[0] - requests, self.locations.tally[1] - seconds
+        windows = max(0, int(requests) - 1) // self.limit
         least = cpu + max(seconds, windows * WINDOW)
-        self.least[path.stem] = self.least.get(path.stem, 0.0) + least
-        return replace(ended, seconds=self.clock.value - began)
+        return Measured(replace(ended, seconds=self.clock.value - at), least)
 
     def wait(self, seconds: float) -> None:
         """Let so many seconds pass."""
         self.clock.value += max(0.0, seconds)
 
     @contextmanager
-    def dead_ledger(self, *, tonight: bool) -> Iterator[None]:
-        """A ledger that cannot be opened for a night."""
-        ledger = self.folder / f"{DEAD}-store" / "ledger.db"
-        away = ledger.with_suffix(".away")
-        if tonight:
-            ledger.rename(away)
+    def dead_ledgers(self, *, tonight: bool) -> Iterator[None]:
+        """Ledgers that cannot be opened for a night."""
+        dead = self.having(DEAD) if tonight else []
+        ledgers = [self.folder / f"{name}-store" / "ledger.db" for name in dead]
+        for ledger in ledgers:
+            ledger.rename(ledger.with_suffix(".away"))
             ledger.mkdir()
         try:
             yield
         finally:
-            if tonight:
+            for ledger in ledgers:
                 ledger.rmdir()
-                away.rename(ledger)
+                ledger.with_suffix(".away").rename(ledger)
 
     def edit(self, number: int) -> None:
         """A day: on each side of each location somebody writes down something new."""
-        for name in self.names:
+        for name in self.sample:
             with closing(sqlite3.connect(self.folder / f"{name}.db")) as app, app:
                 town = (f"Town {number}", number % 5 + 1)
                 app.execute("UPDATE people SET city = ? WHERE id = ?", town)
@@ -251,15 +302,27 @@ class Week:
                 self.locations.call("edit_contact", mails[max(mails)], city=f"Village {number}")
 
     def unsettled(self, runs: list[PairRun]) -> list[str]:
-        """Pairs that neither hold the same on both sides nor are told of."""
+        """Pairs of the sample that neither hold the same on both sides nor are told of."""
         told = {run.pair for run in runs if run.exit_code}
-        return [name for name in self.names if name not in told and not self._same(name)]
+        return [name for name in self.sample if name not in told and not self._same(name)]
 
     def _same(self, name: str) -> bool:
         with closing(sqlite3.connect(self.folder / f"{name}.db")) as app:
             people = set(app.execute("SELECT name, mail, city FROM people"))
         held = self.locations.call("contacts", name)
         return people == {(one["lastName"], one["email"], one.get("city")) for one in held}
+
+
+def is_faulty(name: str) -> bool:
+    """Whether a location has a fault of its own."""
+    return REVOKED <= fault_of(name) <= DEAD
+
+
+def sampled(names: tuple[str, ...], many: int) -> tuple[str, ...]:
+    """All faulty locations, and others up to so many in all."""
+    faulty = [name for name in names if is_faulty(name)]
+    ordinary = [name for name in names if not is_faulty(name)]
+    return tuple(sorted(faulty + ordinary[: max(1, many - len(faulty))]))
 
 
 def outcome(path: Path) -> PairRun:
@@ -298,10 +361,12 @@ def nights(week: Week, many: int) -> list[dict[str, Any]]:
         if number:
             week.edit(number)
         runs, seconds = week.night(number)
-        ideal = sum(week.least.values()) / week.workers
-        worst = max(week.locations.call("max_in_window", name) for name in week.names)
+        ideal = week.least / week.workers
+        worst = max(week.locations.call("max_in_window", name) for name in week.sample)
         night = {
             "night": number + 1,
+            "measured": week.measured,
+            "replayed": week.replayed,
             "settled": sum(run.exit_code == 0 for run in runs),
             "told": {run.pair: run.code or run.state for run in runs if run.exit_code},
             "second_tries": len([run for run in runs if run.tries == 2]),
@@ -322,24 +387,31 @@ def nights(week: Week, many: int) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--locations", type=int, default=50)
+    parser.add_argument(
+        "--sample", type=int, help="how many of them run over HTTP; all unless said"
+    )
     parser.add_argument("--nights", type=int, default=3)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--contacts", type=int, default=8)
     parser.add_argument("--limit", type=int, default=20)
     asked = parser.parse_args()
-    names = tuple(f"place{number:04d}" for number in range(max(5, asked.locations)))
+    names = tuple(f"place{number:04d}" for number in range(max(6, asked.locations)))
+    sample = sampled(names, asked.sample or len(names))
     clock = multiprocessing.Value("d", BEGIN, lock=False)
     with tempfile.TemporaryDirectory() as folder:
-        locations = Locations(names, asked.limit, clock)
-        make_pairs(Path(folder), names, asked.contacts, locations.url)
-        week = Week(Path(folder), names, asked.limit, locations, clock, asked.workers)
+        locations = Locations(sample, asked.limit, clock)
+        make_pairs(Path(folder), sample, asked.contacts, locations.url)
+        week = Week(Path(folder), names, sample, asked.limit, locations, clock, asked.workers)
         began, cpu = time.monotonic(), time.process_time()
         found = nights(week, asked.nights)
         locations.close()
     whole = {
         "locations": len(names),
+        "sample": len(sample),
         "nights": asked.nights,
         "workers": asked.workers,
+        "runs_over_http": sum(night["measured"] for night in found),
+        "runs_replayed": sum(night["replayed"] for night in found),
         "vs_ideal": max(night["vs_ideal"] for night in found),
         "neither": sum(len(night["neither"]) for night in found),
         "most_in_a_window": max(night["most_in_a_window"] for night in found),
