@@ -1,10 +1,12 @@
-"""From an edit in PostgreSQL to GHL, through the outbox of docs/tasks/realtime.md, and from GHL to PostgreSQL: seconds.
+"""Seconds from an edit in PostgreSQL to GHL, through the outbox of a page, and back.
 
-    python benchmarks/realtime.py [--contacts 20000] [--edits 20] [--postgres postgresql+psycopg://postgres@127.0.0.1/test]
+    python benchmarks/realtime.py [--contacts 20000] [--edits 20]
+                                  [--postgres postgresql+psycopg://postgres@127.0.0.1/test]
 
-The page's own triggers and its own program, as a process, with the sandbox as GHL. Each edit is of another person, and is waited
-for: from the commit until GHL's answer has it. Back it is from GHL's answer to a change until the row has it, by a `delta` that is
-begun at once with the contact's key, as a webhook begins it. The last line is one JSON object.
+The triggers and the program, as a process, are those of docs/tasks/realtime.md, with the sandbox as
+GHL. Each edit is of another person, and is waited for: from the commit until GHL's answer has it.
+Back it is from GHL's answer to a change until the row has it, by a `delta` that is begun at once
+with the contact's key, as a webhook begins it. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ import sqlalchemy as sa
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.extract import LOCATION, TOKEN, Scenario, location  # noqa: E402 - the path comes first
+# The path comes first.
+from benchmarks.extract import LOCATION, TOKEN, Scenario, location  # noqa: E402
 
 PAGE = (ROOT / "docs" / "tasks" / "realtime.md").read_text(encoding="utf-8")
 SCHEMA = "ghl_reconcile_benchmark"
@@ -82,13 +85,17 @@ due = "dueDate"
 said = "body"
 """
 TABLES = {
-    "people": "id SERIAL PRIMARY KEY, first_name TEXT, last_name TEXT, email TEXT, company TEXT, tags JSON, updated_at TIMESTAMPTZ",
+    "people": (
+        "id SERIAL PRIMARY KEY, first_name TEXT, last_name TEXT, email TEXT, company TEXT, "
+        "tags JSON, updated_at TIMESTAMPTZ"
+    ),
     "todos": "id SERIAL PRIMARY KEY, person_id INTEGER, what TEXT, due TIMESTAMPTZ",
     "remarks": "id SERIAL PRIMARY KEY, person_id INTEGER, said TEXT",
 }
 PEOPLE = """
 INSERT INTO people (first_name, last_name, email, tags, updated_at)
-SELECT 'Ada' || n, 'Lovelace', 'ada' || n || '@example.com', '["customer"]', '2026-01-01' FROM generate_series(0, :many - 1) AS n
+SELECT 'Ada' || n, 'Lovelace', 'ada' || n || '@example.com', '["customer"]', '2026-01-01'
+FROM generate_series(0, :many - 1) AS n
 """
 EDIT = "UPDATE people SET company = :company, updated_at = now() WHERE email = :email"
 PATIENCE = 120.0

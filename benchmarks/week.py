@@ -1,18 +1,26 @@
-"""A week of nights of a fleet with faults: how near its windows come to the ideal, and whether every pair is settled or told.
+"""A week of a fleet's nights with faults: windows against the ideal, each pair settled or told.
 
-    python benchmarks/week.py [--locations 50] [--sample 50] [--nights 3] [--workers 4] [--contacts 8] [--limit 20]
+    python benchmarks/week.py [--locations 50] [--sample 50] [--nights 3]
+                              [--workers 4] [--contacts 8] [--limit 20]
 
-The locations of the sample, among them all faulty ones, lie in one sandbox, in a process of its own, reached over HTTP; all
-pairs run in this process, in the fleet's own turns, so that its memory is a worker's. Waiting takes no time: the clock jumps
-from the start or end of one run to the next, so that what is measured does not depend on what else the machine does.
-A location without a fault shares nothing with another: its run is measured at the night's begin, and takes its turn with
-what was measured. A location beyond the sample replays, in its turn, one of those runs of the same night, drawn by chance.
-A run takes what it waits, its CPU, and `LATENCY` a request, one after the other, which passes while the answer is on its
-way. Each day somebody edits each location on both sides. The faults, of each 250 locations: a token is revoked, a location
-answers 503 for an hour, one is slow, one ledger is dead for a night; and each 37th request is answered with 429. The ideal
-of a night is the sum of what its runs cannot do without, shared out over the workers: CPU, and the latency of its requests
-with what each 429 asks it to wait, or the least time in which the window lets so many through, a refused one counted as
-the side counts it. The last line is one JSON object.
+The locations of the sample, among them all faulty ones, lie in one sandbox, in a process of its
+own, reached over HTTP; all pairs run in this process, in the fleet's own turns, so that its memory
+is a worker's. Waiting takes no time: the clock jumps from the start or end of one run to the next,
+so that what is measured does not depend on what else the machine does.
+
+A location without a fault shares nothing with another: its run is measured at the night's begin,
+and takes its turn with what was measured. A location beyond the sample replays, in its turn, one of
+those runs of the same night, drawn by chance.
+
+A run takes what it waits, its CPU, and `LATENCY` a request, one after the other, which passes while
+the answer is on its way. Each day somebody edits each location on both sides. The faults, of each
+250 locations: a token is revoked, a location answers 503 for an hour, one is slow, one ledger is
+dead for a night; and each 37th request is answered with 429.
+
+The ideal of a night is the sum of what its runs cannot do without, shared out over the workers:
+CPU, and the latency of its requests with what each 429 asks it to wait, or the least time in which
+the window lets so many through, a refused one among them, as the side counts it. The last line is
+one JSON object.
 """
 
 from __future__ import annotations
@@ -83,7 +91,10 @@ runs = 2
 
 
 def fault_of(name: str) -> int:
-    """Which fault a location has, by the number that its name or its token ends with; 0 or above 4 for none."""
+    """Which fault a location has, by the number that its name or its token ends with.
+
+    It is none where it is 0 or above 4.
+    """
     return int(name[-4:] or 0) % FAULTY_OF
 
 
@@ -187,9 +198,10 @@ class Week:
     before: dict[str, float] = field(default_factory=dict)
 
     def night(self, number: int) -> tuple[list[PairRun], float]:
-        """One night of the fleet, in the order that the last one's figures give: what came of each pair, and in which time.
+        """One night of the fleet: what came of each pair, and in which time.
 
-        Seconds in which all wait for a second try are not in it.
+        The last night's figures give the order. Seconds in which all wait for a second try are not
+        in it.
         """
         begin = BEGIN + number * DAY
         self.least, self.measured, self.replayed = 0.0, 0, 0
@@ -216,7 +228,10 @@ class Week:
     def play(
         self, turns: Turns, at: float, ordinary: dict[str, Measured], dice: random.Random
     ) -> tuple[list[PairRun], float]:
-        """Every pair on the workers' time, from a moment on: the last run of each, and how long any went on."""
+        """Every pair on the workers' time, from a moment on.
+
+        Returns the last run of each, and for how long any went on.
+        """
         busy, last = 0.0, dict[Path, PairRun]()
         ends: list[tuple[float, int, Turn]] = []
         while not turns.over:
@@ -238,7 +253,7 @@ class Week:
     def take_turn(
         self, turn: Turn, at: float, ordinary: dict[str, Measured], dice: random.Random
     ) -> Measured:
-        """A turn: as measured at the night's begin, by a run now, or one drawn of the ordinary ones."""
+        """A turn: measured at the night's begin, run now, or drawn from the ordinary ones."""
         name = turn.pair.stem
         if name in ordinary and turn.tries == 1:
             return ordinary[name]
