@@ -192,6 +192,7 @@ class Hold:
         "duplicate",
         "delete",
         "unsyncable",
+        "required",
         "flapping",
         "moved",
         "another",

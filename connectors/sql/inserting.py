@@ -148,12 +148,20 @@ def inserted(
     if wanted and connection.dialect.insert_returning:  # a table without a key has none to tell
         columns = [field.column for field in wanted]
         row = connection.execute(statement.returning(*columns)).first()
-        if row is None:  # a view's trigger may answer nothing
-            return None
-        return list(row)
+        if row is None or None in row:  # it is a view
+            _insert_nothing(connection, table)
+        # A view's trigger may answer nothing.
+        return list(row) if row else None
     result = connection.execute(statement)
     # One column at most is made by such a database, and lastrowid is that one.
     return [values.get(field.name, result.lastrowid or None) for field in wanted]
+
+
+def _insert_nothing(connection: sa.Connection, table: sa.Table) -> None:
+    """Have SQLite refuse a view without a trigger: with RETURNING it takes the row and drops it."""
+    if connection.dialect.name == "sqlite":
+        nothing = sa.select(sa.null()).where(sa.false())
+        connection.execute(sa.insert(table).from_select(list(table.columns)[:1], nothing))
 
 
 def bound(column: sa.Column[Any], value: Any) -> Any:

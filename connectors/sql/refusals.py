@@ -15,8 +15,16 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from reconcile.errors import ConnectorError, Forbidden, Transient
 
 _UNIQUE = ("23505", "1062", "1586", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
-_CONSTRAINT = ("1048", "1364", "1451", "1452", "3819", "4025")
-_MISSING = ("23502", "1048", "1364", "SQLITE_CONSTRAINT_NOTNULL")
+_CONSTRAINT = ("1048", "1364", "1423", "1451", "1452", "3819", "4025")
+_MISSING = ("23502", "1048", "1364", "1423", "SQLITE_CONSTRAINT_NOTNULL")
+_VIEW = (
+    *(
+        "55000",
+        "0A000",
+        "42809",
+    ),  # PostgreSQL: a view, a computed column of one, a materialised one
+    *("1288", "1348", "1393", "1394", "1395", "1471"),  # MySQL and MariaDB
+)
 _REFERENCE = ("23503", "1451", "1452", "SQLITE_CONSTRAINT_FOREIGNKEY")
 _FORBIDDEN = ("42501", "1142", "1143", "1044")
 _READ_ONLY = ("25006", "1290", "1792", "1836", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY")
@@ -74,6 +82,12 @@ def is_held(error: BaseException) -> bool:
     return state(error) in _LOCKED
 
 
+def is_view(error: BaseException) -> bool:
+    """Whether the write went to a view that takes none such."""
+    # SQLite has no code for it.
+    return state(error) in _VIEW or "because it is a view" in str(getattr(error, "orig", ""))
+
+
 def is_trouble(error: BaseException) -> bool:
     """Whether the database itself is in trouble, whatever it was asked to write.
 
@@ -122,6 +136,9 @@ def explain(error: StatementError) -> tuple[str, str]:
         return "DB_READ_ONLY", "the database takes no writes"
     if is_passing(error):
         return passing(error)
+    if is_view(error):
+        why = "it is a view, and nothing says what such a write does to the tables below it"
+        return "VIEW", why + at
     if is_trouble(error):
         why = "the database could not carry it out, and says so of no value"
         return Transient.code, why + _bracketed(number)

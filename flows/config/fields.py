@@ -72,6 +72,7 @@ def field_of(key: str, form: FieldForm, setting: Setting) -> Field:
         create_only=form.create_only,
         also=_also(form, native, setting.entity),
         formula=formula,
+        required_by=(Side.GHL,) if {*ghl} & {*GHL[setting.entity].required} else (),
     )
     for word, what, remedy in _objections(form, built, setting):
         setting.problems.add(

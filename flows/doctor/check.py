@@ -17,6 +17,7 @@ from flows.doctor.fit import computed, fit, unstamped
 from flows.doctor.owners import owners
 from flows.doctor.pipelines import pipelines
 from flows.doctor.rehearsal import rehearsal
+from flows.doctor.required import required
 from flows.doctor.sweep import sweep
 from flows.doctor.token import token
 from flows.wiring.wiring import connect
@@ -74,6 +75,7 @@ def check(
             findings += unstamped(pair.app)
             findings += consents(located, sides[Side.APP])
             findings += owners(pair, located, sides[Side.APP])
+            findings += required(located, sides[Side.APP])
             findings += _pipelines(located, sides)
             findings += machine.ends(pair, described)
         if Side.APP in described and not described[Side.APP].read_only:

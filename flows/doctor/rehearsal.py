@@ -45,6 +45,11 @@ _REMEDIES = {
     (
         "NO_KEY"
     ): "Let the pair write to the table itself; what a view joined may be a join of the pair file.",
+    "VIEW": (
+        "Give the view a trigger (INSTEAD OF, in SQLite and PostgreSQL) or a rule (PostgreSQL) "
+        "for it; or map the table itself: what a view joined may be a join of the pair file. "
+        'Where the app is only read, write create = "ghl" and let the fields flow "app->ghl".'
+    ),
     "NOT_TRIED": "Look at the first run's plan with care, or let the table have transactions.",
 }
 

@@ -52,7 +52,8 @@ class Table:
     `references` gives the table that a column refers to, where the database says so.
 
     `natural` means that the key is made of columns with a meaning of their own, such as an email.
-    `rows` are the sampled rows, each without its blanks.
+    `rows` are the sampled rows, each without its blanks. `declared`: it says of each column whether
+    it may be blank.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Table:
     references: Mapping[str, str] = field(default_factory=dict)
     natural: bool = False
     rows: tuple[Mapping[str, str], ...] = ()
+    declared: bool = False
 
     @property
     def bare(self) -> str:

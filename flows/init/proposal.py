@@ -63,7 +63,7 @@ class Line:
 
     `flow` is said where a value goes one way alone; `true_says` of a consent; `value` where it is
     computed; `by` where it names a record of another kind; `lookup` where it holds the key of a row
-    that says what GHL holds.
+    that says what GHL holds; `blank` how often the column is, where GHL takes no record without.
     """
 
     entity: Entity
@@ -81,6 +81,7 @@ class Line:
     value: str = ""
     by: str = ""
     lookup: Mapping[str, str] = field(default_factory=dict)
+    blank: str = ""
 
     def __str__(self) -> str:
         """The question that a person is asked about it."""

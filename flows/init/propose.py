@@ -16,6 +16,7 @@ from flows.init.pivot import called_so
 from flows.init.pointed import company_flag
 from flows.init.proposal import SURE, Line, Place, Proposal, Unplaced
 from flows.init.references import with_references
+from flows.init.required import with_blanks
 from flows.init.tables import child_places, contact_places, linked_places
 from flows.init.tagging import tags_place
 from flows.init.words import TABLES, table_likeness
@@ -69,7 +70,8 @@ def propose(
         known = ghl.fields.get(place.entity, {})
         table = by_name[place.table]
         said = lines(table, place.entity, known, parent=place.parent)
-        proposed += [_looked_up(line, table, by_name) for line in said]
+        found = [_looked_up(line, table, by_name) for line in said]
+        proposed += [_counted(one, table) for one in found]
     if places:
         whose = _whose(by_name[places[0].table], tables, choose)
         places = _with_all(places, tables, proposed, whose)
@@ -91,6 +93,10 @@ def propose(
         region=ghl.region,
         timezone=ghl.timezone,
     )
+
+
+def _counted(line: Line | Unplaced, table: Table) -> Line | Unplaced:
+    return with_blanks(line, table) if isinstance(line, Line) else line
 
 
 def _looked_up(

@@ -19,6 +19,7 @@ from flows.init.api import ApiSurvey, survey_api
 from flows.init.files import FileSurvey, survey_files
 from flows.init.proposal import SURE, Join, Line, Place, Proposal, Unplaced
 from flows.init.propose import Choose, likeliest, propose
+from flows.init.required import sentences
 from flows.init.survey import survey
 from flows.init.writing import Head, pair_text
 from reconcile.entities import OWNER
@@ -374,6 +375,7 @@ def _todo(proposal: Proposal, head: Head, environ: Mapping[str, str]) -> tuple[s
             "Check which words mean that a task is done, and add those that "
             "the samples did not show."
         )
+    said += sentences(proposal)
     if proposal.unplaced:
         said.append("Some columns found no place; the file says which, and why.")
     return tuple(said)

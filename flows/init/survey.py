@@ -154,6 +154,7 @@ def _table(
         ),
         references,
         rows=tuple(rows),
+        declared=True,
     )
 
 

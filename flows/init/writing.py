@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors.ghl.entities import GHL
 from flows.init.proposal import SURE, Join, Line, Place, Proposal
+from flows.init.required import unmapped
 from reconcile.entities import RECORDS
 from reconcile.model import Entity
 
@@ -172,8 +173,7 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
         lines = proposal.fields(place.entity)
         yield ""
         yield f"[{place.entity}]"
-        mapped = {name for line in lines if line.confidence >= SURE for name in line.ghl}
-        missing = [name for name in GHL[place.entity].required if name not in mapped]
+        missing = unmapped(place, lines)
         yield from _creates(place, missing)
         if not place.entity.parent:
             yield (
@@ -231,9 +231,12 @@ def _fields(
     for line in lines:
         prefix = "" if line.confidence >= SURE else "# "
         value = _value(line, one_way=one_way)
+        because = line.because
+        if line.blank:
+            because += f"; GHL takes no new {line.entity} without it, and it {line.blank}"
         yield (
             f"{prefix}{_key(line.column)} = {value}  # {_percent(line.confidence)}: "
-            f"{_comment(line.because)}"
+            f"{_comment(because)}"
         )
 
 

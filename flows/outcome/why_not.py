@@ -184,7 +184,7 @@ def _passed(mapped: EntityMap, side: Side, key: str, last: Seen) -> Iterator[Rea
     query += "WHERE entity = ? AND side = ? AND key = ?"
     values = [mapped.entity.value, side.value, key]
     for kind, because in last.archived.sql.execute(query, values).fetchall():
-        if kind in ("ambiguous", "duplicate", "erased"):  # a question says it
+        if kind in ("ambiguous", "duplicate", "erased", "required"):  # a question says it
             continue
         says = str(because)
         if kind == "excluded":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.ledger.ledger import Decision
+from reconcile.model import Side
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Labels
 from reconcile.values.mapping import TAGS, EntityMap, Field
@@ -49,7 +50,8 @@ _VERDICT = [
     ("winner", "VARCHAR"),
     ("because", "VARCHAR"),
     ("ground", "VARCHAR"),
-    ("required", "BOOLEAN"),
+    ("app_required", "BOOLEAN"),
+    ("ghl_required", "BOOLEAN"),
     ("fallback", "VARCHAR"),
 ]
 
@@ -75,7 +77,7 @@ def _verdicts(mapped: EntityMap) -> Iterator[tuple[object, ...]]:
                 winner,
                 verdict.because,
                 ground,
-                field.required,
+                *(field.required_on(side) for side in Side),
                 field.fallback,
             )
 

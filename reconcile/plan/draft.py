@@ -106,7 +106,7 @@ _SUBJECT = [(name, "VARCHAR") for name in ("hold_id", "subject", "side", "parent
 
 def _subject(hold_id: str, body: Map[str, Any]) -> tuple[str, str, str | None, str | None]:
     """What a question is about, as `_SUBJECT`; `side` is set for a record without a link alone."""
-    of_record = body["kind"] in ("ambiguous", "duplicate", "erased")
+    of_record = body["kind"] in ("ambiguous", "duplicate", "erased", "required")
     of_create = body["kind"] == "refused" and not body.get("field")
     side = str(body["side"]) if of_record or of_create else None
     return hold_id, body["subject"], side, body["values"].get("contact")

@@ -131,7 +131,7 @@ _ANY = FieldInfo()
 
 def _may_clear(stage: Stage, mapped: EntityMap, holder: Holder) -> bool:
     """Whether a record's value may be blank for a moment."""
-    if mapped.field(holder.field).required:
+    if mapped.field(holder.field).required_on(holder.side):
         return False
     if not stage.has("never_blank"):
         return True

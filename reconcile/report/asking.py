@@ -128,6 +128,16 @@ KINDS = {
         "the value cannot be carried across",
         "none: correct it at its source",
     ),
+    "required": Kind(
+        "A required value is missing",
+        "required value missing",
+        (
+            "the other side is known to refuse a new record without the field that is named, as "
+            "GHL does a task without a due date, and it is blank. Nothing is sent until it is "
+            "filled in at its source, or its line in the pair file has a `fallback`"
+        ),
+        "`ignore`: leave it out",
+    ),
     "doubt": Kind(
         "A write in doubt",
         "write in doubt",
@@ -295,6 +305,18 @@ MOVED = {
 """Answers that mean something else of a moved task or note: both of its records are there."""
 
 
+OF_CREATES = {
+    "ignore": Answer(
+        "Leave it out",
+        "the record is left out as long as it stays as it is",
+        "Nothing is sent as long as it stays as it is. Once it is corrected, it is sent.",
+    ),
+}
+"""Answers that mean something else of a new record that a side refused, or is known to refuse."""
+
+_OF_KIND = {"another": ANOTHER, "moved": MOVED, "refused": OF_CREATES, "required": OF_CREATES}
+
+
 def answer(kind: str, choice: str) -> Answer:
     """What a choice does, as the answer to a question of that kind.
 
@@ -307,11 +329,8 @@ def answer(kind: str, choice: str) -> Answer:
             f"linked with {key}",
             f"It is linked with {key}; from then on the two records are kept in agreement.",
         )
-    if kind == "moved" and choice in MOVED:
-        return MOVED[choice]
-    if kind == "another" and choice in ANOTHER:
-        return ANOTHER[choice]
-    return ANSWERS.get(choice, Answer(choice, choice, "The next run carries it out."))
+    unknown = Answer(choice, choice, "The next run carries it out.")
+    return _OF_KIND.get(kind, ANSWERS).get(choice) or ANSWERS.get(choice, unknown)
 
 
 def rows() -> str:

@@ -94,6 +94,13 @@ CLASSES: tuple[Class, ...] = (
         "a required value is missing or invalid, or the contact it belongs to is not linked",
     ),
     Class(
+        "required",
+        "Required value missing",
+        Tone.ASK,
+        "the other side is known to refuse a new record without a value that is blank here; "
+        "nothing is sent until it is filled in",
+    ),
+    Class(
         "value_dropped",
         "Value not stored as sent",
         Tone.FAIL,
@@ -247,6 +254,7 @@ OF_RECORDS = {
     "conflict": "held",
     "flapping": "held",
     "unsyncable": "held",
+    "required": "held",
     "ambiguous": "held",
     "suggested": "held",
     "duplicate": "held",

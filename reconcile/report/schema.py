@@ -385,6 +385,7 @@ def _hold() -> dict[str, Any]:
                 "duplicate",
                 "delete",
                 "unsyncable",
+                "required",
                 "flapping",
                 "moved",
                 "another",

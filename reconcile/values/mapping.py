@@ -48,7 +48,8 @@ class Field:
 
     `app` and `ghl` are native field names (two for a name split in first and last; none for a
     constant's other side). `fallback` is written on create where the source is blank; `required`
-    makes a record without value and fallback unsyncable. `constant` is the value itself: a record
+    makes a record without value and fallback unsyncable. `required_by` are the sides that are known
+    to refuse a record without it: nothing such is sent there. `constant` is the value itself: a record
     that holds another one is not of this entity (see `EntityMap.filters`); with `create_only` it is
     written into new records and never looked at again. `also` names native fields of a side that
     hold further values of the same kind (GHL's additionalEmails): they count when matching and are
@@ -67,6 +68,12 @@ class Field:
     create_only: bool = False
     also: Map[Side, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     formula: Formula | None = None
+    # What a side is like is no part of what the pair file declares, nor of its digest.
+    required_by: tuple[Side, ...] = dataclasses.field(default=(), compare=False)
+
+    def required_on(self, side: Side) -> bool:
+        """Whether a blank may not be written to `side`."""
+        return self.required or side in self.required_by
 
     def native(self, side: Side) -> tuple[str, ...]:
         """The native field names on `side`."""
@@ -333,7 +340,8 @@ def plain(value: object) -> object:
         members = {name: plain(member) for name, member in declared(value).items()}
         return [type(value).__name__, members]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        names = [f.name for f in dataclasses.fields(value) if f.compare]
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     if isinstance(value, Map):

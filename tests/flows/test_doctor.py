@@ -213,6 +213,30 @@ def test_an_app_that_takes_no_writes_is_told(world: World) -> None:
     assert "DB_READ_ONLY" in found.what
 
 
+def test_tasks_that_ghl_would_refuse_are_counted(world: World) -> None:
+    """Whoever has tasks without a due date learns before the first run how many, and what to do; a fallback settles it."""
+    rows = [
+        (at, 1, "Call" if at else None, "2026-02-01T09:00:00Z" if at % 3 else None)
+        for at in range(10)
+    ]
+    with sqlite3.connect(world.folder / "app.db") as app:
+        app.executemany("INSERT INTO todos VALUES (?, ?, ?, ?)", rows)
+    app.close()
+    found = world.check(world.pair())
+    hit = _said(found, "due: 4 of 10 tasks in the app lack a value")
+    assert hit.level is Level.WARNING
+    assert "[REQUIRED]" in hit.what
+    assert 'due = { ghl = "dueDate", fallback = "…" }' in hit.remedy
+    assert "review --all --kind required --entity task --answer ignore" in hit.remedy
+    _said(found, "what: 1 of 10 tasks in the app lacks a value")
+    text = PAIR.replace(
+        'due = "dueDate"', 'due = { ghl = "dueDate", fallback = "2026-03-01T09:00:00Z" }'
+    )
+    _said(
+        world.check(world.pair(text)), "task: due, which GHL requires of a new one, is always there"
+    )
+
+
 def test_duplicates_allowed(world: World) -> None:
     """A location that allows duplicates is a warning: matches may be ambiguous there."""
     world.sandbox.add_location("loc1", allow_duplicates=True)

@@ -290,6 +290,40 @@ def test_what_only_looks_right_is_left_out(tmp_path: Path) -> None:
     assert "clientes.estado" in why
 
 
+def test_what_ghl_requires_and_the_app_may_lack_is_told(tmp_path: Path) -> None:
+    """A due date that is blank here and there, may be blank or has no column at all, is said on the screen and in the file."""
+
+    def tried(name: str, due: str, rows: str) -> tuple[str, str]:
+        folder = tmp_path / name
+        folder.mkdir()
+        SCHEMAS[name] = f"""
+            CREATE TABLE people (id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, email TEXT);
+            INSERT INTO people VALUES (1, 'Ann', 'Lee', 'ann@example.com');
+            CREATE TABLE tasks (id INTEGER PRIMARY KEY, person_id INTEGER REFERENCES people(id), title TEXT NOT NULL{due});
+            INSERT INTO tasks VALUES {rows};"""
+        try:
+            written = _init(folder, name)
+        finally:
+            del SCHEMAS[name]
+        return "\n".join(written.todo), written.path.read_text()
+
+    due = ", due_date DATETIME"
+    told, text = tried("some", due, "(1, 1, 'Call', '2026-02-01 09:00:00'), (2, 1, 'Mail', NULL)")
+    assert (
+        "GHL takes no new task without dueDate, and due_date is blank in 1 of the 2 rows looked at"
+        in told
+    )
+    assert 'fallback = "…"' in told
+    assert "GHL takes no new task without it, and it is blank in 1 of the 2 rows looked at" in text
+    told, _ = tried("none", due, "(1, 1, 'Call', '2026-02-01 09:00:00')")
+    assert "and due_date may be blank" in told
+    told, _ = tried("always", f"{due} NOT NULL", "(1, 1, 'Call', '2026-02-01 09:00:00')")
+    assert "GHL takes no new task" not in told
+    told, text = tried("unmapped", "", "(1, 1, 'Call')")
+    assert "GHL takes no new task without dueDate, and no column is mapped to that" in told
+    assert 'create = "app"' in text
+
+
 def test_an_existing_file_is_left_alone(tmp_path: Path) -> None:
     """Init never overwrites a pair file."""
     (tmp_path / "pair.toml").write_text("mine")

@@ -115,6 +115,7 @@ def _field(name: str, codec: Any, said: Mapping[str, Any]) -> Field:
         fallback=said.get("fallback"),
         constant=said.get("constant"),
         create_only=said.get("create_only", False),
+        required_by=tuple(Side(side) for side in said.get("required_by", ())),
     )
 
 

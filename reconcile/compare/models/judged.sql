@@ -15,7 +15,8 @@ CREATE OR REPLACE TABLE judged_{{ entity }} (
     winner VARCHAR,  -- the side whose value the other gets
     because VARCHAR,
     ground VARCHAR,  -- of a consent: why a yes may travel
-    required BOOLEAN,
+    app_required BOOLEAN,  -- whether that side takes no blank
+    ghl_required BOOLEAN,
     hold_id VARCHAR,  -- of the question, where there is one
     values_digest VARCHAR,  -- an answer counts for these two values alone
     fault VARCHAR,  -- why the winner's value cannot be read

@@ -39,7 +39,8 @@ WITH looked_up AS (
         v.winner,
         v.because,
         v.ground,
-        v.required
+        v.app_required,
+        v.ghl_required
     FROM delta_{{ entity }} AS d
     JOIN verdict AS v
         ON
@@ -107,12 +108,13 @@ valued AS (
     SELECT
         *,
         CASE winner WHEN 'app' THEN app_fault WHEN 'ghl' THEN ghl_fault END AS fault,
-        CASE winner WHEN 'app' THEN app WHEN 'ghl' THEN ghl END AS value
+        CASE winner WHEN 'app' THEN app WHEN 'ghl' THEN ghl END AS value,
+        CASE winner WHEN 'app' THEN ghl_required ELSE app_required END AS required
     FROM answered
 )
 
 SELECT
-    * EXCLUDE (action, because),
+    * EXCLUDE (action, because, required),
     -- Whoever won, what is no well-formed value is not written, nor a blank into a field that has to have one. An element of
     -- a set that is NULL is one to be taken out, and no blank.
     CASE

@@ -21,8 +21,8 @@ WITH question AS (
         {% else %}
         ['app', 'ghl', 'leave'] AS choices,
         {% endif %}
-        j.app_fault IS NULL AND NOT (j.required AND j.item IS NULL AND j.app IS NULL) AS app_fits,
-        j.ghl_fault IS NULL AND NOT (j.required AND j.item IS NULL AND j.ghl IS NULL) AS ghl_fits
+        j.app_fault IS NULL AND NOT (j.ghl_required AND j.item IS NULL AND j.app IS NULL) AS app_fits,
+        j.ghl_fault IS NULL AND NOT (j.app_required AND j.item IS NULL AND j.ghl IS NULL) AS ghl_fits
     FROM judged_{{ entity }} AS j
     JOIN swing AS s
         ON

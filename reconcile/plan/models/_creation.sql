@@ -24,7 +24,7 @@ f.cells
 {%- endif -%}
 {%- endmacro %}
 
-{#- The required fields that are blank, in words, or NULL. -#}
+{#- The fields that are blank though the pair file says `required`, in words, or NULL. -#}
 {% macro lacking() -%}
 nullif(concat_ws(
     ', ',
@@ -34,4 +34,20 @@ nullif(concat_ws(
     {%- endfor %}
 
 ), '')
+{%- endmacro %}
+
+{#- The fields, as a list, of which nothing is sent though `side` is known to refuse a new record without. `cells` is SQL for the
+    list of what is sent. A field that does not travel there is not sent either. -#}
+{% macro refused_without(side, cells) -%}
+{% set travelling = sent | map('first') | list %}
+list_filter(
+    [
+        NULL::VARCHAR
+        {%- for field in fields %}{% if side in field.required_by %},
+        CASE WHEN {{ cells ~ '[' ~ loop.index ~ '] IS NULL' if loop.index in travelling else 'true' }} THEN {{ field.name | literal }} END
+        {%- endif %}{% endfor %}
+
+    ],
+    lambda name: name IS NOT NULL
+)
 {%- endmacro %}

@@ -5,7 +5,7 @@ SELECT
     key,
     cells
 FROM orphan_{{ side }}
-WHERE class = 'not_checked' AND lacking IS NULL AND faulty IS NULL
+WHERE class = 'not_checked' AND lacking IS NULL AND faulty IS NULL AND refused_without = []
 UNION
 SELECT
     c.key,

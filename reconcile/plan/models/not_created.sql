@@ -1,4 +1,7 @@
--- into passed: records without a counterpart that are not created, each with the reason
+-- into passed, hold: records without a counterpart that are not created, each with the reason; some are asked about
+{% macro needs() -%}
+'{{ other_label }} takes no new {{ entity }} without ' || array_to_string(refused_without, ' and ')
+{%- endmacro %}
 INSERT INTO passed BY NAME
 SELECT
     '{{ entity }}' AS entity,
@@ -6,7 +9,12 @@ SELECT
     key,
     class,
     CASE class
+        {% if allowed %}
+        WHEN 'excluded' THEN 'decided by ' || decided_by || ': ignore; ' || {{ needs() }}
+        {% else %}
         WHEN 'excluded' THEN 'the rules do not create records of this kind in {{ other_label }}'
+        {% endif %}
+        WHEN 'required' THEN {{ needs() }} || ' (REQUIRED)'
         WHEN 'not_checked'
             THEN '{{ other_label }} was not read completely in this run, so whether it exists there is not known'
         WHEN 'apart' THEN apart
@@ -14,5 +22,23 @@ SELECT
     END AS because
 FROM orphan_{{ side }}
 WHERE class <> 'create';
+
+INSERT INTO hold BY NAME
+SELECT
+    hold_id,
+    'required' AS kind,
+    '{{ entity }}' AS entity,
+    key AS subject,
+    refused_without[1] AS field,
+    '{{ side }}' AS side,
+    key AS {{ side }}_key,
+    {{ needs() }} || ' (REQUIRED), so it is not sent. Fill it in at its source, or give its line in the pair file '
+    || 'a fallback; it is sent once there is a value'
+    || coalesce('; not sent: ' || left_out, '') AS because,
+    ['ignore'] AS options,
+    json_object('contact', contact) AS "values",
+    values_digest
+FROM orphan_{{ side }}
+WHERE class = 'required';
 
 DROP TABLE orphan_{{ side }};

@@ -1,7 +1,7 @@
 -- orphan_{s}: a record without a counterpart, with what becomes of it
 --
--- `class` says it: create, or why not (excluded, apart, unsyncable, not_checked).
-{% from 'plan/models/_creation.sql' import filled, lacking with context %}
+-- `class` says it: create, or why not (excluded, apart, unsyncable, required, not_checked).
+{% from 'plan/models/_creation.sql' import filled, lacking, refused_without with context %}
 {% set travelling = sent | map('last') | map(attribute='name') | map('literal') | join(', ') %}
 {% set required = sent | map('last') | selectattr('required') | map(attribute='name') | map('literal') | join(', ') %}
 CREATE OR REPLACE TABLE orphan_{{ side }} AS
@@ -26,9 +26,11 @@ orphan AS (
         {% if entity.parent %}
         o.link_id AS parent,
         o.{{ other }}_key AS parent_key,
+        f.parent AS contact,
         {% else %}
         NULL::VARCHAR AS parent,
         NULL::VARCHAR AS parent_key,
+        NULL::VARCHAR AS contact,
         {% endif %}
         f.cells,
         {{ filled('x.fields' if faulty else '') }} AS filled,
@@ -78,11 +80,22 @@ orphan AS (
     {% if entity.parent %}
     LEFT JOIN owner AS o ON f.parent = o.{{ side }}_key
     {% endif %}
+),
+
+-- What the other side is known to refuse is not sent: somebody is asked.
+question AS (
+    SELECT
+        *,
+        {{ link_id(entity, side, 'key') }} AS link_id,
+        {{ refused_without(other, 'filled') }} AS refused_without,
+        {{ hold_id('required', entity, "'" ~ side ~ "'", 'key') }} AS hold_id,
+        md5(refused_without::VARCHAR)[1:20] AS values_digest
+    FROM orphan
 )
 
 SELECT
-    *,
-    {{ link_id(entity, side, 'key') }} AS link_id,
+    q.*,
+    d."by" AS decided_by,
     -- The first that fits: what is none of this pair's business, then what is not known, then what is wrong with it.
     CASE
         {% if not allowed %}
@@ -93,6 +106,9 @@ SELECT
         WHEN forsaken IS NOT NULL THEN 'unsyncable'
         WHEN NOT checked THEN 'not_checked'
         WHEN lacking IS NOT NULL OR faulty IS NOT NULL THEN 'unsyncable'
+        WHEN refused_without <> [] AND d.choice = 'ignore' THEN 'excluded'
+        WHEN refused_without <> [] THEN 'required'
         ELSE 'create'
     END AS class
-FROM orphan;
+FROM question AS q
+LEFT JOIN decision AS d USING (hold_id, values_digest);

@@ -3,6 +3,6 @@ CREATE OR REPLACE TABLE passed (
     entity VARCHAR,
     side VARCHAR,
     key VARCHAR,
-    class VARCHAR,  -- excluded, apart, ambiguous, unsyncable, not_checked or deleted
+    class VARCHAR,  -- excluded, apart, ambiguous, unsyncable, required, not_checked or deleted
     because VARCHAR
 );

@@ -3,7 +3,7 @@
 -- `movable`: GHL's record can be made again on the contact where the app's is now, with all that it needs.
 -- `apart`: the fields in which the two differ.
 -- `same`: there is no doubt that the two are one thing; as two things they would stand twice on both sides.
-{% from 'plan/models/_creation.sql' import filled, lacking with context %}
+{% from 'plan/models/_creation.sql' import filled, lacking, refused_without with context %}
 {% from 'plan/models/_hanging.sql' import place, digest %}
 CREATE OR REPLACE TABLE strayed_{{ entity }} AS
 WITH stray AS (
@@ -27,6 +27,7 @@ WITH stray AS (
         AND n.ghl_key IS NOT NULL
         AND f.parent <> o.app_key
         AND {{ lacking() }} IS NULL
+        AND {{ refused_without('ghl', 'filled') }} = []
         AND f.key NOT IN (SELECT key FROM fault_{{ entity }}_app) AS movable,
         f.cells IS NOT DISTINCT FROM c.cells
         OR f.cells IS NOT DISTINCT FROM b.app

@@ -1,7 +1,7 @@
 -- query (number): how many questions are about no record
 --
 -- `of_record`: a question about a record without a link; one about a refused value has its field.
-{% set of_record = "(kind IN ('ambiguous', 'duplicate', 'erased') OR (kind = 'refused' AND field IS NULL))" %}
+{% set of_record = "(kind IN ('ambiguous', 'duplicate', 'erased', 'required') OR (kind = 'refused' AND field IS NULL))" %}
 SELECT count(*)
 FROM hold
 WHERE
