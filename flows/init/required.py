@@ -10,6 +10,10 @@ from flows.init.found import Table
 from flows.init.proposal import SURE, Line, Place, Proposal
 
 
+_MAY_BE = "may be blank"
+"""What the database says of a column that is blank in no row: said in the file alone."""
+
+
 def with_blanks(line: Line, table: Table) -> Line:
     """The line, with how often its column is blank where GHL requires it of a new record."""
     required = GHL[line.entity].required
@@ -25,7 +29,7 @@ def with_blanks(line: Line, table: Table) -> Line:
     if blank:
         return replace(line, blank=f"is blank in {blank:,} of the {looked_at:,} rows looked at")
     if table.declared and column.nullable:
-        return replace(line, blank="may be blank")
+        return replace(line, blank=_MAY_BE)
     return line
 
 
@@ -48,7 +52,11 @@ def sentences(proposal: Proposal) -> Iterator[str]:
                 "constant with create_only = true, and take that line create away."
             )
         elif place.creates_on == "ghl":
-            yield from (_blank(line) for line in lines if line.blank and line.confidence >= SURE)
+            yield from (_blank(line) for line in lines if _is_told(line))
+
+
+def _is_told(line: Line) -> bool:
+    return line.confidence >= SURE and line.blank not in ("", _MAY_BE)
 
 
 def _blank(line: Line) -> str:

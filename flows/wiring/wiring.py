@@ -23,7 +23,7 @@ from flows.config.sides import (
     SqlForm,
 )
 from reconcile.entities import RECORDS
-from reconcile.errors import Expired
+from reconcile.errors import ConfigError, Expired, Problem
 from reconcile.model import Entity, Side
 from reconcile.ports import Connector
 from reconcile.values.references import CompanyName
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from connectors.ghl import Budget, GhlConnector, GhlSettings
+    from connectors.ghl.sandbox import Sandbox
     from connectors.http import Auth
 
 GROUP = "ghl_reconcile.connectors"
@@ -243,7 +244,8 @@ def _ghl(
 def _served(form: GhlForm, stack: ExitStack) -> str:
     """The URL of a pair's own sandbox, served from its file on loopback until the end.
 
-    Settings may lie beside the file.
+    Settings may lie beside the file. A new sandbox gets the location that the pair names. Raises
+    ConfigError where it has others alone.
     """
     from connectors.ghl.sandbox import Sandbox, Settings, serve
 
@@ -254,8 +256,20 @@ def _served(form: GhlForm, stack: ExitStack) -> str:
         settings = Settings.load(beside)
     sandbox = Sandbox(settings, path=path)
     stack.callback(sandbox.close)
+    _locate(sandbox, form.location, path)
     sandbox.add_token(_token(form), form.location)
     return stack.enter_context(serve(sandbox))
+
+
+def _locate(sandbox: Sandbox, location: str, path: Path) -> None:
+    """See that a sandbox has the location that is asked for."""
+    known = sandbox.locations
+    if not known:
+        sandbox.add_location(location)
+    elif location not in known:
+        what = f"the sandbox in {path} has no location {location!r}"
+        remedy = f"Name one that it has: {', '.join(known)}. A file that is not there yet gets it."
+        raise ConfigError([Problem("location", what, remedy)])
 
 
 def _token(form: GhlForm) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -290,6 +291,25 @@ def test_what_only_looks_right_is_left_out(tmp_path: Path) -> None:
     assert "clientes.estado" in why
 
 
+def test_a_new_sandbox_gets_the_location_and_another_one_is_told(tmp_path: Path) -> None:
+    """A sandbox file that is not there yet is a location without records; one with other locations names them."""
+    with sqlite3.connect(tmp_path / "app.db") as database:
+        database.executescript(SCHEMAS["crm"])
+    database.close()
+    wish = Wish(
+        f"sqlite:///{tmp_path}/app.db",
+        "mine",
+        tmp_path / "pair.toml",
+        ghl_url=f"sandbox:{tmp_path}/new.db",
+    )
+    assert init(wish, environ={}).proposal.places
+    with pytest.raises(ConfigError) as raised:
+        init(replace(wish, location="other", out=tmp_path / "other.toml"), environ={})
+    (problem,) = raised.value.problems
+    assert "has no location 'other'" in problem.what
+    assert "Name one that it has: mine." in problem.remedy
+
+
 def test_what_ghl_requires_and_the_app_may_lack_is_told(tmp_path: Path) -> None:
     """A due date that is blank here and there, may be blank or has no column at all, is said on the screen and in the file."""
 
@@ -315,8 +335,9 @@ def test_what_ghl_requires_and_the_app_may_lack_is_told(tmp_path: Path) -> None:
     )
     assert 'fallback = "…"' in told
     assert "GHL takes no new task without it, and it is blank in 1 of the 2 rows looked at" in text
-    told, _ = tried("none", due, "(1, 1, 'Call', '2026-02-01 09:00:00')")
-    assert "and due_date may be blank" in told
+    told, text = tried("none", due, "(1, 1, 'Call', '2026-02-01 09:00:00')")
+    assert "GHL takes no new task" not in told
+    assert "GHL takes no new task without it, and it may be blank" in text
     told, _ = tried("always", f"{due} NOT NULL", "(1, 1, 'Call', '2026-02-01 09:00:00')")
     assert "GHL takes no new task" not in told
     told, text = tried("unmapped", "", "(1, 1, 'Call')")

@@ -120,6 +120,11 @@ class Sandbox(People, Sales, Diary):
             self.state.store.put(Location(**chosen))
         return location_id
 
+    @property
+    def locations(self) -> list[str]:
+        """The ids of all that it has."""
+        return list(self.state.store.table(Location))
+
     def add_token(
         self,
         token: str,
