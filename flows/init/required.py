@@ -9,7 +9,6 @@ from connectors.ghl.entities import GHL
 from flows.init.found import Table
 from flows.init.proposal import SURE, Line, Place, Proposal
 
-
 _MAY_BE = "may be blank"
 """What the database says of a column that is blank in no row: said in the file alone."""
 
