@@ -4,7 +4,8 @@ SET
     action = CASE
         WHEN b.choice = 'leave' THEN 'leave'
         WHEN b.choice IS NULL THEN 'ask'
-        WHEN b.unfit IS NOT NULL OR (if(b.choice = 'app', j.ghl_required, j.app_required) AND b.chosen IS NULL) THEN 'unsyncable'
+        WHEN b.unfit IS NOT NULL THEN 'unsyncable'
+        WHEN b.chosen IS NULL AND if(b.choice = 'app', j.ghl_required, j.app_required) THEN 'unsyncable'
         ELSE 'agree'
     END,
     winner = CASE WHEN b.choice <> 'leave' THEN b.choice END,

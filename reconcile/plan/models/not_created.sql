@@ -1,7 +1,4 @@
 -- into passed, hold: records without a counterpart that are not created, each with the reason; some are asked about
-{% macro needs() -%}
-'{{ other_label }} takes no new {{ entity }} without ' || array_to_string(refused_without, ' and ')
-{%- endmacro %}
 INSERT INTO passed BY NAME
 SELECT
     '{{ entity }}' AS entity,
@@ -10,11 +7,11 @@ SELECT
     class,
     CASE class
         {% if allowed %}
-        WHEN 'excluded' THEN 'decided by ' || decided_by || ': ignore; ' || {{ needs() }}
+        WHEN 'excluded' THEN 'decided by ' || decided_by || ': ignore; ' || refusal
         {% else %}
         WHEN 'excluded' THEN 'the rules do not create records of this kind in {{ other_label }}'
         {% endif %}
-        WHEN 'required' THEN {{ needs() }} || ' (REQUIRED)'
+        WHEN 'required' THEN refusal || ' (REQUIRED)'
         WHEN 'not_checked'
             THEN '{{ other_label }} was not read completely in this run, so whether it exists there is not known'
         WHEN 'apart' THEN apart
@@ -32,7 +29,7 @@ SELECT
     refused_without[1] AS field,
     '{{ side }}' AS side,
     key AS {{ side }}_key,
-    {{ needs() }} || ' (REQUIRED), so it is not sent. Fill it in at its source, or give its line in the pair file '
+    refusal || ' (REQUIRED), so it is not sent. Fill it in at its source, or give its line in the pair file '
     || 'a fallback; it is sent once there is a value'
     || coalesce('; not sent: ' || left_out, '') AS because,
     ['ignore'] AS options,

@@ -88,6 +88,7 @@ question AS (
         *,
         {{ link_id(entity, side, 'key') }} AS link_id,
         {{ refused_without(other, 'filled') }} AS refused_without,
+        '{{ other_label }} takes no new {{ entity }} without ' || array_to_string(refused_without, ' and ') AS refusal,
         {{ hold_id('required', entity, "'" ~ side ~ "'", 'key') }} AS hold_id,
         md5(refused_without::VARCHAR)[1:20] AS values_digest
     FROM orphan
