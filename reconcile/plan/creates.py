@@ -30,13 +30,7 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
         sent=travelling(mapped, side),
         phases=phases,
     )
-    stage.make(
-        "plan/not_created",
-        entity=entity,
-        side=side,
-        other_label=other.label,
-        allowed=mapped.create.allows(other),
-    )
+    stage.make("plan/not_created", entity=entity, side=side, other_label=other.label)
 
 
 def find_orphans(stage: Stage, mapped: EntityMap, side: Side) -> bool:

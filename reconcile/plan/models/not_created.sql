@@ -6,11 +6,8 @@ SELECT
     key,
     class,
     CASE class
-        {% if allowed %}
-        WHEN 'excluded' THEN 'decided by ' || decided_by || ': ignore; ' || refusal
-        {% else %}
-        WHEN 'excluded' THEN 'the rules do not create records of this kind in {{ other_label }}'
-        {% endif %}
+        WHEN 'excluded'
+            THEN coalesce(decided, 'the rules do not create records of this kind in {{ other_label }}')
         WHEN 'required' THEN refusal || ' (REQUIRED)'
         WHEN 'not_checked'
             THEN '{{ other_label }} was not read completely in this run, so whether it exists there is not known'

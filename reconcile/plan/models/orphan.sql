@@ -96,7 +96,7 @@ question AS (
 
 SELECT
     q.*,
-    d."by" AS decided_by,
+    'decided by ' || d."by" || ': ignore; ' || refusal AS decided,
     -- The first that fits: what is none of this pair's business, then what is not known, then what is wrong with it.
     CASE
         {% if not allowed %}
