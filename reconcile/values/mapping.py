@@ -48,8 +48,8 @@ class Field:
 
     `app` and `ghl` are native field names (two for a name split in first and last; none for a
     constant's other side). `fallback` is written on create where the source is blank; `required`
-    makes a record without value and fallback unsyncable. `required_by` are the sides that are known
-    to refuse a record without it: nothing such is sent there. `constant` is the value itself: a record
+    makes a record without value and fallback unsyncable; `required_by` are the sides that are known
+    to refuse one, to which none is sent. `constant` is the value itself: a record
     that holds another one is not of this entity (see `EntityMap.filters`); with `create_only` it is
     written into new records and never looked at again. `also` names native fields of a side that
     hold further values of the same kind (GHL's additionalEmails): they count when matching and are
