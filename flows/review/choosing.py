@@ -145,7 +145,7 @@ class View:
         `mapped` are the fields that the pair file has.
         """
         known = {
-            "kind": [name for name in asking.KINDS if name != "suggested"],
+            "kind": list(asking.ASKED),
             "entity": [each.value for each in Entity],
             "side": [each.value for each in Side],
             "field": sorted({*mapped, *(each.field_name for each in questions if each.field_name)}),

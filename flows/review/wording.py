@@ -11,7 +11,7 @@ from reconcile.model import Side
 from reconcile.report import asking
 from reconcile.report.along import words
 
-KINDS = {name: kind.heading for name, kind in asking.KINDS.items() if name != "suggested"}
+KINDS = {name: asking.KINDS[name].heading for name in asking.ASKED}
 """What each kind of question is called in a heading or a filter."""
 
 AT_SOURCE = (

@@ -166,6 +166,9 @@ KINDS = {
 }
 """Every kind of question. A suggested link is an ambiguous match to whoever answers it."""
 
+ASKED = tuple(name for name in KINDS if name != "suggested")
+"""What a question may be called as its kind."""
+
 ANSWERS = {
     "app": Answer("Take the app's value", "the app's value is written to GHL", ""),
     "ghl": Answer("Take GHL's value", "GHL's value is written to the app", ""),

@@ -6,6 +6,7 @@ from typing import Any
 
 from reconcile.entities import Shown
 from reconcile.model import OpKind
+from reconcile.report.asking import ASKED
 from reconcile.report.classes import CLASSES, VALUE_CLASSES, Tone
 from reconcile.report.forms import (
     COUNT,
@@ -378,22 +379,7 @@ def _evidence() -> dict[str, Any]:
 def _hold() -> dict[str, Any]:
     return object_of(
         hold_id=TEXT,
-        kind={
-            "enum": [
-                "conflict",
-                "ambiguous",
-                "duplicate",
-                "delete",
-                "unsyncable",
-                "required",
-                "flapping",
-                "moved",
-                "another",
-                "doubt",
-                "refused",
-                "erased",
-            ]
-        },
+        kind={"enum": list(ASKED)},
         entity=RECORD,
         label=TEXT,
         field=maybe(TEXT),
