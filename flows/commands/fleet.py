@@ -81,12 +81,12 @@ def run(
     folder, on each worker. The exit code is the worst of all.
     """
     from flows.jobs.fleet import fleet as run_all
-    from flows.jobs.fleet import longest_first, pair_files, seconds_of
+    from flows.jobs.fleet import longest_first, pair_files, seconds_before
     from flows.jobs.turns import Pace
     from flows.outcome.fleet import write
 
     files, before = _kept(ledger, folder) if ledger else (pair_files(folder), [])
-    files = longest_first(files, seconds_of(out / "fleet.json"))
+    files = longest_first(files, seconds_before(job, report=out / "fleet.json", ledger=ledger))
     pace = Pace(stagger)
     if runner == "processes":
         report = run_all(files, job, workers=workers, before=before, pace=pace)

@@ -26,6 +26,7 @@ from flows.clock import now
 from flows.errors import redacted
 from flows.jobs.turns import USUAL, Pace, Turn, Turns
 from flows.outcome.fleet import LOST, WORDS, FleetReport, PairRun
+from flows.state.pairs import last_seconds, url_of
 from reconcile.errors import ConfigError, Problem
 from reconcile.values.names import is_name
 
@@ -188,6 +189,19 @@ def seconds_of(report: Path) -> dict[str, float]:
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
+
+def seconds_before(job: Job, *, report: Path, ledger: str | None = None) -> dict[str, float]:
+    """How long each pair took last time.
+
+    By the ledger that keeps the pairs, which any worker reaches; else by an earlier report.
+    """
+    if ledger:
+        return last_seconds(url_of(ledger), _NAMES.get(job, job))
+    return seconds_of(report)
+
+
+_NAMES = {"run": "nightly"}
+"""What a ledger calls a job, where a fleet calls it otherwise."""
 
 _PLAIN = {"audit": (), "plan": ()}
 

@@ -6,6 +6,7 @@ One task a pair on a task runner, in threads here or on Dask or Ray where they a
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Sequence
 from contextvars import copy_context
 from pathlib import Path
@@ -19,12 +20,22 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.jobs.fleet import Job, fleet, pair_files, refused, run_process
+from flows.jobs.fleet import (
+    Job,
+    fleet,
+    longest_first,
+    pair_files,
+    refused,
+    run_process,
+    seconds_before,
+)
 from flows.jobs.turns import USUAL, Pace
 from flows.orchestration.sealed import Failed, outward, sealed, unsealed
-from flows.outcome.fleet import LOST, FleetReport, PairRun, markdown
+from flows.outcome.fleet import LOST, FleetReport, PairRun, markdown, write
 from flows.state.pairs import url_of, write_out
 from reconcile.errors import ConfigError, Problem, to_install
+
+log = logging.getLogger("flows.orchestration.fleet")
 
 Runner = Literal["threads", "dask", "ray"]
 
@@ -116,8 +127,9 @@ def fleet_flow(
     runner: Runner = "threads",
     workers: int = 2,
     ledger: str | None = None,
+    out: str = "fleet",
 ) -> None:
-    """Run every pair of a folder, or that a ledger keeps.
+    """Run every pair of a folder, or that a ledger keeps; those that took longest start first.
 
     The flow fails where a pair does, after all have run.
 
@@ -127,6 +139,7 @@ def fleet_flow(
         runner: threads here, or Dask or Ray where installed
         workers: how many pairs at a time
         ledger: "env:NAME" of a ledger: its pairs are run, written into the folder wherever they run
+        out: where the fleet report goes, on the worker; without a ledger it says how long each took
     """
     before: list[PairRun] = []
 
@@ -137,7 +150,14 @@ def fleet_flow(
         files = write_out(url_of(ledger), Path(folder), kept_in=ledger, refuse=refuse)
     else:
         files = pair_files(Path(folder))
+    seconds = seconds_before(job, report=Path(out) / "fleet.json", ledger=ledger)
+    files = longest_first(files, seconds)
     report = fleet_on(runner, files, job, workers=workers, kept_in=ledger or "", before=before)
+    try:
+        write(report, Path(out))
+    except OSError as error:
+        # The pairs have run: a disk that takes no page fails none of them.
+        log.warning("the fleet report could not be written", extra={"why": type(error).__name__})
     if report.exit_code >= 2:
         failed = ", ".join(run.pair for run in report.runs if run.exit_code >= 2)
         raise RuntimeError(f"these pairs need somebody: {failed}; see the fleet's artifact")

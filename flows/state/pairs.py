@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -82,6 +83,22 @@ def pair_files(url: str) -> list[tuple[str, str]]:
             (row.pair, row.at)
             for row in connection.execute(sa.select(TABLE).order_by(TABLE.c.pair))
         ]
+
+
+def last_seconds(url: str, job: str) -> dict[str, float]:
+    """How long the last run of a job that did not fail took, by pair, as the ledger has it."""
+    run = schema.run
+    whole = (run.c.job == job, run.c.state != "failed", run.c.ended_at.is_not(None))
+    begun = sa.func.max(run.c.started_at).label("begun")
+    last = sa.select(run.c.pair, begun).where(*whole).group_by(run.c.pair).subquery()
+    same = (run.c.pair == last.c.pair) & (run.c.started_at == last.c.begun)
+    wanted = sa.select(run.c.pair, run.c.started_at, run.c.ended_at).join(last, same)
+    seconds = {}
+    with _opened(url) as ledger, ledger.engine.connect() as connection:
+        for pair, started_at, ended_at in connection.execute(wanted.where(*whole)):
+            took = datetime.fromisoformat(ended_at) - datetime.fromisoformat(started_at)
+            seconds[pair] = took.total_seconds()
+    return seconds
 
 
 def write_out(

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,6 +203,29 @@ def test_a_fleet_of_the_ledger_through_a_task_runner(
     assert "keeps no pair file unknown" in report.runs[0].error
     with pytest.raises(ConfigError, match="would be kept by Prefect"):
         fleet_on(runner, asked, "run", workers=2, kept_in="postgresql://u:p@host/db")  # type: ignore[arg-type]
+
+
+def test_the_deployment_starts_the_longest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deployment's flow writes the fleet report and goes by it the next time; where it cannot be written, the pairs have run all the same."""
+    from flows.orchestration import fleet as orchestration
+
+    nights: list[list[str]] = []
+
+    def on(_: str, pairs: Sequence[Path], job: Job, **__: object) -> FleetReport:
+        names = [path.stem for path in pairs]
+        nights.append(names)
+        took = {"a": 1.0, "b": 9.0, "c": 3.0}
+        runs = tuple(PairRun(name, 0, took[name]) for name in names)
+        return FleetReport(job, "2026-12-01T01:00:00.000Z", 1.0, 2, runs)
+
+    monkeypatch.setattr(orchestration, "fleet_on", on)
+    for name in "abc":
+        (tmp_path / f"{name}.toml").write_text(f'pair = "{name}"\n', encoding="utf-8")
+    for out in (tmp_path / "fleet", tmp_path / "fleet", tmp_path / "a.toml"):
+        orchestration.fleet_flow.fn(str(tmp_path), out=str(out))
+    assert nights == [["a", "b", "c"], ["b", "c", "a"], ["a", "b", "c"]]
 
 
 def test_workers_at_a_time() -> None:

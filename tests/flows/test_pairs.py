@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Limit
-from flows.jobs.fleet import fleet
-from flows.state.pairs import drop, keep, pair_files, url_of, write_out
+from flows.jobs.fleet import fleet, seconds_before
+from flows.state.pairs import drop, keep, last_seconds, pair_files, url_of, write_out
 from flows.wiring.worker import SETTINGS
 from reconcile.errors import ConfigError, StateError
+from reconcile.ledger import schema
+from reconcile.ledger.ledger import Ledger
 from tests.connectors.databases import fresh_database
 from tests.flows.calls import say
 from tests.flows.test_fleet import PEOPLE, places
@@ -122,6 +125,43 @@ def test_an_unset_ledger_is_told(tmp_path: Path) -> None:
         pair_files(f"sqlite:///{tmp_path}/ledger.db")
 
 
+def test_how_long_each_pair_took(url: str) -> None:
+    """The last run of the job that did not fail says it, to the millisecond; a pair that never ran has no figure."""
+    book = [
+        (
+            "a1",
+            "paris",
+            "nightly",
+            "2026-12-01T01:00:00.000Z",
+            "2026-12-01T01:09:00.000Z",
+            "settled",
+        ),
+        (
+            "a2",
+            "paris",
+            "nightly",
+            "2026-12-02T01:00:00.000Z",
+            "2026-12-02T01:00:07.250Z",
+            "settled",
+        ),
+        (
+            "a3",
+            "paris",
+            "nightly",
+            "2026-12-03T01:00:00.000Z",
+            "2026-12-03T01:00:01.000Z",
+            "failed",
+        ),
+        ("a4", "paris", "delta", "2026-12-04T01:00:00.000Z", "2026-12-04T01:00:02.000Z", "settled"),
+        ("b1", "berlin", "nightly", "2026-12-02T01:00:00.000Z", None, "running"),
+    ]
+    names = ("run_id", "pair", "job", "started_at", "ended_at", "state")
+    with closing(Ledger(url, "")) as ledger, ledger.transaction() as connection:
+        rows = [dict(zip(names, row, strict=True)) for row in book]
+        connection.execute(sa.insert(schema.run), rows)
+    assert last_seconds(url, "nightly") == {"paris": 7.25}
+
+
 def test_the_commands(url: str, tmp_path: Path) -> None:
     """`ledger add`, `pairs` and `remove` keep, list and take out pair files."""
     files = [word for name in ("berlin", "paris") for word in ("--pair", _file(tmp_path, name))]
@@ -153,6 +193,8 @@ def test_a_fleet_from_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         )
         report = fleet(write_out(url_of("env:FLEET_LEDGER"), tmp_path / "worker"), workers=2)
         assert [made.arrived(name) for name in made.names] == [PEOPLE, 0, PEOPLE]
+    took = seconds_before("run", report=tmp_path / "none.json", ledger="env:FLEET_LEDGER")
+    assert took.keys() == {"place00", "place02"}
     assert [(run.pair, run.exit_code) for run in report.runs] == [
         ("place01", 3),
         ("place00", 0),
