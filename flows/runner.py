@@ -149,6 +149,9 @@ def carry_out(run: Run, job: Job, do: Do = plainly) -> Told:
     """
     run, job, plan = planned(run, job, do)
     if not job.writes:
+        if job.ends == "planned":
+            # Nothing is refused yet: the report says which limits stand in the plan's way.
+            weighed(run, job, plan, do)
         for step in job.unwritten:
             do(step, run)
         return tell(run, job.ends, write=job.report)

@@ -73,8 +73,18 @@ def _show(result: Told, *, pair: Path, full: bool, offer: bool) -> None:
     totals = result.document["totals"]
     if offer and totals["planned"]["writes"] + totals["planned"]["links"]:
         digest = result.document["provenance"]["plan_digest"]
-        tell_command(console, "To carry it out as shown:", "apply", digest, pair=pair)
+        why = "To carry it out as shown:"
+        flags = _flags(result.document)
+        if flags:
+            why = "It goes over the limits above. If it is right, carry it out as shown:"
+        tell_command(console, why, "apply", digest, *flags, pair=pair)
     tell_paths(console, result.paths)
+
+
+def _flags(document: Mapping[str, Any]) -> list[str]:
+    """What lets a plan pass the limits that it goes over."""
+    names = dict.fromkeys(limit["name"] for limit in document.get("limits") or ())
+    return [word for name in names for word in ("--allow", name)]
 
 
 def tell_command(console: Console, why: str, *words: str, pair: Path) -> None:
@@ -158,7 +168,7 @@ def _sentences(document: Mapping[str, Any]) -> list[str]:
     """
     sentences: list[str] = list(document["verdict"]["sentences"])
     # The refusal's own text repeats every limit, for those who have no table.
-    if document.get("limits"):
+    if document.get("limits") and document["refusal"]:
         sentences.remove(document["refusal"])
     return sentences
 

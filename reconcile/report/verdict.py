@@ -37,6 +37,7 @@ def verdict(whole: Map[str, Any]) -> dict[str, Any]:
         _unread(whole),
         _not_again(whole),
         _nowhere(whole),
+        _over(whole),
         _done(whole),
         _interrupted(whole),
         _consent(whole),
@@ -273,6 +274,18 @@ def _done_parts(whole: Map[str, Any]) -> Iterator[str]:
     for name, words in (("creates", "tags added to"), ("deletes", "tags removed from")):
         if tags.get(name):
             yield f"{words} {Entity.TAG.record.counted(tags[name])}"
+
+
+def _over(whole: Map[str, Any]) -> str:
+    """The limits that stand in the way of a plan; of a refused run its refusal says it."""
+    limits = whole.get("limits") or ()
+    if whole["state"] != "planned" or not limits:
+        return ""
+    flags = dict.fromkeys(f"--allow {limit['name']}" for limit in limits)
+    return (
+        f"It goes over {many(len(limits), 'limit')} of the pair file, so it is refused "
+        f"without {_listed(list(flags))}."
+    )
 
 
 def _nothing_done(whole: Map[str, Any]) -> str:

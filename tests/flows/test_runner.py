@@ -97,13 +97,16 @@ def test_an_approved_plan_takes_the_place_of_a_new_one(world: World) -> None:
 def test_an_approved_plan_that_is_refused_is_reported_and_may_still_be_approved(
     world: World,
 ) -> None:
-    """Its report lists the limits and nothing is written; allowed by name, the same digest is carried out."""
+    """Its report and the plan's own list the limits and nothing is written; allowed by name, the same digest is carried out."""
     for number in range(9):
         world.app.put(Entity.CONTACT, {"first_name": f"N{number}", "email": f"n{number}@x.com"})
     world.limits = {"max_first_creates": 2}
     with opened(world, "plan") as run:
-        digest = carry_out(run, PLAN).document["provenance"]["plan_digest"]
+        plan = carry_out(run, PLAN)
+        digest = plan.document["provenance"]["plan_digest"]
         name = run.run_id
+    assert plan.document["verdict"]["code"] == "planned"
+    assert [limit["name"] for limit in plan.document["limits"]] == ["first-creates"]
     before = len(world.cells(Side.GHL))
     approved = replace(FULL, approved=digest)
     with opened(world, "apply", name=name) as run, pytest.raises(Refused) as caught:
