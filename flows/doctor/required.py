@@ -78,6 +78,6 @@ def _finding(mapped: EntityMap, field: Field, blank: int, rows: int) -> Finding:
         "Fill it in in the app, or say what new ones get: "
         f'{field.name} = {{ ghl = "{native}", fallback = "…" }}. Without either you are asked '
         f"about each; leave them all out with: review --all --kind required --entity {entity} "
-        "--answer ignore"
+        "--take ignore"
     )
     return warning(what, remedy)

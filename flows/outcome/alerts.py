@@ -55,7 +55,7 @@ def raised(
     before = last[0].get("alerts")
     if before:
         names = ", ".join(sorted(set(before)))
-        alerts.append(Alert(RECOVERED, "info", f"all is well again; the run before had: {names}"))
+        alerts.append(Alert(RECOVERED, "info", f"no alert any more; the run before had: {names}"))
     return alerts
 
 

@@ -59,7 +59,7 @@ def news(pair: str, raised: Sequence[Alert], last: Mapping[str, Any] | None) -> 
     if not fresh:
         return None
     if all(alert.name == RECOVERED for alert in fresh):
-        return Notice(f"{pair}: all is well again", (fresh[0].what,), "success")
+        return Notice(f"{pair}: no alert any more", (fresh[0].what,), "success")
     worst: Tone = "warning"
     if any(each.severity == "error" for each in fresh):
         worst = "failure"

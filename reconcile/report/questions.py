@@ -11,7 +11,7 @@ from reconcile.model import Entity, Hold, Side
 from reconcile.plan import draft
 from reconcile.report.about import About
 from reconcile.report.asking import answer
-from reconcile.report.labels import places, shown
+from reconcile.report.labels import names, places, shown
 from reconcile.report.labels import records as cells_of
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
@@ -32,7 +32,8 @@ def questions(stage: Stage, mapping: Mapping, about: About) -> list[dict[str, An
         mine = [hold for hold in holds if hold.entity is mapped.entity]
         children = [kind for kind in mapped.entity.children if kind in mapping]
         seen = _Records(stage, mapped, mine, children)
-        entries += [_question(mapped, hold, seen, about) for hold in mine]
+        owners = _owners(stage, mapping, mapped, seen)
+        entries += [_question(mapped, hold, seen, about, owners) for hold in mine]
     return sorted(entries, key=lambda entry: entry["opened"] or about.started_at)
 
 
@@ -72,6 +73,20 @@ class _Records:
         if key in self.cells[side.other] or key not in self.cells[side]:
             side = side.other
         return self.entry(side, key)
+
+
+def _owners(
+    stage: Stage, mapping: Mapping, mapped: EntityMap, seen: _Records
+) -> dict[tuple[str, str], str]:
+    """What the contacts are called that the records hang on, by side and the contact's key."""
+    owner = mapped.entity.parent
+    owners: dict[tuple[str, str], str] = {}
+    for side, found_at in seen.places.items():
+        keys = [under for _, under in found_at.values() if under]
+        if owner and keys:
+            found = names(stage, mapping, owner, side, keys)
+            owners |= {(side.value, key): label for key, label in found.items()}
+    return owners
 
 
 def _labels(stage: Stage, entity: Entity, side: Side, keys: Iterable[str]) -> dict[str, str]:
@@ -129,12 +144,22 @@ def _candidates(hold: Hold) -> list[str]:
     return [str(key) for key in listed[:_CANDIDATES]]
 
 
-def _question(mapped: EntityMap, hold: Hold, seen: _Records, about: About) -> dict[str, Any]:
+def _question(
+    mapped: EntityMap,
+    hold: Hold,
+    seen: _Records,
+    about: About,
+    owners: Map[tuple[str, str], str],
+) -> dict[str, Any]:
     opened = about.opened.get(hold.hold_id, about.started_at)
     ends = [seen.entry(side, key) for side, key in _ends(hold)]
     candidates = [seen.candidate(hold, key) for key in _candidates(hold)]
     # By its name on either side; a record without one is called by its key.
     named = next((end["label"] for end in ends if end["label"] != end["key"]), hold.subject)
+    # A task may be called as many others are: whose it is tells them apart.
+    owner = next(filter(None, (owners.get((end["side"], end["under"])) for end in ends)), None)
+    if owner:
+        named += f" of {owner}"
     along: dict[str, int] = {}
     deleted = deletable(hold)
     if deleted:

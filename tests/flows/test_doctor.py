@@ -227,7 +227,7 @@ def test_tasks_that_ghl_would_refuse_are_counted(world: World) -> None:
     assert hit.level is Level.WARNING
     assert "[REQUIRED]" in hit.what
     assert 'due = { ghl = "dueDate", fallback = "…" }' in hit.remedy
-    assert "review --all --kind required --entity task --answer ignore" in hit.remedy
+    assert "review --all --kind required --entity task --take ignore" in hit.remedy
     _said(found, "what: 1 of 10 tasks in the app lacks a value")
     text = PAIR.replace(
         'due = "dueDate"', 'due = { ghl = "dueDate", fallback = "2026-03-01T09:00:00Z" }'

@@ -32,7 +32,7 @@ from tests.builders import World
 from tests.flows.nights import night, opened
 
 BROKEN = Alert("failed-share", "error", "3 of 10 writes failed (30%; the limit is 5%)")
-WELL = Alert(RECOVERED, "info", "all is well again; the run before had: failed-share")
+WELL = Alert(RECOVERED, "info", "no alert any more; the run before had: failed-share")
 NOTICE = Notice("acme: failed-share", ("3 of 10 writes failed",), "failure")
 
 
@@ -115,7 +115,7 @@ def test_a_trouble_is_told_once_and_its_end_once() -> None:
     assert news("acme", [BROKEN], bad) is None
     well = news("acme", [WELL], bad)
     assert well
-    assert (well.title, well.tone) == ("acme: all is well again", "success")
+    assert (well.title, well.tone) == ("acme: no alert any more", "success")
     assert news("acme", [], {"alerts": []}) is None
 
 
@@ -158,7 +158,7 @@ def test_a_run_tells_what_changed_and_no_value(caplog: pytest.LogCaptureFixture)
     assert [told.exit_code for told in (first, second, third)] == [2, 2, 0]
     assert [post["title"].partition(": ")[2] for post in posts] == [
         "1 of 1 writes failed",
-        "all is well again",
+        "no alert any more",
     ]
     link = f"https://reports.example.com/{first.document['run_id']}/report.html"
     assert link in posts[0]["message"]
@@ -213,7 +213,7 @@ def test_a_plan_in_between_neither_ends_a_trouble_nor_begins_it_anew() -> None:
         _looked_at(world)
         told_to(world, web, digest=False)
     titles = [post["title"].partition(": ")[2] for post in posts]
-    assert titles == ["1 of 1 writes failed", "all is well again"]
+    assert titles == ["1 of 1 writes failed", "no alert any more"]
 
 
 def _looked_at(world: World) -> None:

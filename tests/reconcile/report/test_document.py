@@ -17,7 +17,7 @@ from reconcile.report import About, document, markdown, write
 from reconcile.report.changes import failures
 from reconcile.report.page import page
 from reconcile.report.schema import schema
-from reconcile.values.codecs import Labels
+from reconcile.values.codecs import Instant, Labels
 from reconcile.values.policy import OnConflict, Rule
 from tests.builders import HOLD, World, contacts, field_of, mapping_of, notes, plan_of, tasks
 from tests.builders_report import dumped
@@ -223,6 +223,20 @@ def test_an_ambiguous_match_shows_its_candidates(busy: dict[str, Any]) -> None:
         hold for hold in busy["holds"] if hold["kind"] == "ambiguous" and hold["side"] == "app"
     )
     assert hold["candidates"][0]["values"] == {"first_name": "Fay", "email": "fay@x.com"}
+
+
+def test_a_question_about_a_task_says_whose_it_is() -> None:
+    """Many people have a task to call them: its question names the person, and so does one about a task that is not sent."""
+    due = field_of("due", Instant(), required_by=(Side.GHL,))
+    with World(mapping=mapping_of(contacts(), tasks(field_of("title"), due))) as world:
+        for name in ("Ann", "Bob"):
+            contact = {"first_name": name, "email": f"{name}@x.com"}
+            key = world.app.put(Entity.CONTACT, contact)
+            world.app.put(Entity.TASK, {"title": "Call"}, parent=key)
+        with seen(world) as found:
+            asked = document(found.stage, found.run.mapping, found.about)["holds"]
+        assert sorted(hold["label"] for hold in asked) == ["Call of Ann", "Call of Bob"]
+        assert {hold["kind"] for hold in asked} == {"required"}
 
 
 def test_a_deletion_that_is_asked_about_says_what_would_go_along() -> None:
