@@ -30,6 +30,7 @@ class Class:
 
 UNEXPLAINED = "unexplained"
 IN_SYNC = "in_sync"
+GONE = "gone"
 
 CLASSES: tuple[Class, ...] = (
     Class(
@@ -140,7 +141,13 @@ CLASSES: tuple[Class, ...] = (
         "deleted",
         "Deleted",
         Tone.DONE,
-        "its counterpart was deleted, and so was this record; or it is marked as deleted itself",
+        "its counterpart was deleted, and so was this record",
+    ),
+    Class(
+        GONE,
+        "Deleted before",
+        Tone.ASIDE,
+        "its side marks it as deleted, or it is gone from both sides: nothing is to be done",
     ),
     Class("created", "Created", Tone.DONE, "its counterpart was created on the other side"),
     Class("updated", "Updated", Tone.DONE, "this record or its counterpart was updated"),
@@ -276,10 +283,7 @@ _AHEAD = {
     "updated": ("To be updated", "this record or its counterpart is to be updated"),
     "deleted": (
         "To be deleted",
-        (
-            "its counterpart was deleted, and so this record is to be; "
-            "or it is marked as deleted itself"
-        ),
+        "its counterpart was deleted, and so this record is to be",
     ),
     "pending": ("To be written", "due on the other side"),
 }

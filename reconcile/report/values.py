@@ -10,7 +10,7 @@ from typing import Any
 from reconcile.apply.verify import Residual
 from reconcile.compare.diff import beside
 from reconcile.model import Entity, Kind, Side
-from reconcile.report.classes import AGREED, EQUAL, OF_RECORDS, VALUES_BY_NAME
+from reconcile.report.classes import AGREED, EQUAL, GONE, OF_RECORDS, VALUES_BY_NAME
 from reconcile.report.statement import EntityStatement, Identity, Statement
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
@@ -134,8 +134,9 @@ def _counts(stage: Stage, entity: Entity) -> Iterator[tuple[str | None, str, int
 
 def _records(of: EntityStatement) -> int:
     """How many records have values that count: linked pairs, and single ones that still exist."""
-    alone = sum(sum(side.aside.values()) - side.aside.get("deleted", 0) for side in of.sides)
-    return of.linked + alone
+    alone = sum(sum(side.aside.values()) for side in of.sides)
+    no_more = sum(side.aside.get(name, 0) for side in of.sides for name in ("deleted", GONE))
+    return of.linked + alone - no_more
 
 
 def _out_of_scope(stage: Stage, entity: Entity) -> int:

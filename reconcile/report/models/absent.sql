@@ -34,7 +34,7 @@ SELECT
         WHEN action IN ('mirror', 'archive', 'forget') AND op_id IS NULL THEN 'unexplained'
         WHEN action IN ('mirror', 'archive') AND fate = 'done' THEN 'deleted'
         WHEN action IN ('mirror', 'archive') THEN fate
-        WHEN action = 'forget' AND both_gone THEN 'deleted'
+        WHEN action = 'forget' AND both_gone THEN 'gone'
         WHEN action = 'forget' THEN 'absence_held'
         WHEN action = 'hold' AND hold_id IS NULL THEN 'unexplained'
         WHEN action = 'hold' THEN 'absence_held'

@@ -11,4 +11,4 @@ SELECT
     END AS class,
     because
 FROM row_{{ entity }}_{{ side }}
-WHERE NOT paired AND class <> 'deleted';
+WHERE NOT paired AND class NOT IN ('deleted', 'gone');

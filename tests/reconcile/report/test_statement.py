@@ -65,6 +65,18 @@ def test_every_class_of_a_busy_world_is_told_apart() -> None:
         assert state.clean, why(state)
 
 
+def test_deleted_is_what_this_run_deleted() -> None:
+    """A row that its side marked as deleted before stands apart from those that the run deleted, as its figure counts them."""
+    with busy_world() as world, seen(world) as found:
+        deleted = "UPDATE raw_contact_app SET deleted = true WHERE key IN (SELECT subject FROM hold WHERE kind = 'ambiguous')"
+        found.stage.run(deleted)
+        state = balanced(found, world)
+        app, ghl = state[Entity.CONTACT].sides
+        assert (app.classes["gone"], app.aside["gone"]) == (2, 2)
+        assert "deleted" not in app.classes
+        assert (ghl.classes["deleted"], ghl.classes.get("gone")) == (1, None)
+
+
 def test_sets_that_are_merged_are_accounted_for_element_by_element() -> None:
     """A set to which each side added something, and of which one removed something, is written on both and explained."""
     likes = field_of("likes", Labels(folded=False, name="set"), rule=TAGS)
