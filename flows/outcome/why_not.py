@@ -187,9 +187,12 @@ def _passed(mapped: EntityMap, side: Side, key: str, last: Seen) -> Iterator[Rea
         if kind in ("ambiguous", "duplicate", "erased", "required"):  # a question says it
             continue
         says = str(because)
-        if kind == "excluded":
+        what = _LEFT_OUT.get(kind, "")
+        if kind == "excluded" and says.startswith("decided by"):
+            what = "change the record at its source: it is looked at anew then"
+        elif kind == "excluded":
             says += _by_rule(mapped, side, last)
-        yield Reason(str(kind), says, _LEFT_OUT.get(kind, ""), run_id=last.run.run_id)
+        yield Reason(str(kind), says, what, run_id=last.run.run_id)
 
 
 def _by_rule(mapped: EntityMap, side: Side, last: Seen) -> str:

@@ -142,7 +142,8 @@ def side_text(question: Question, side: Side) -> Text:
         if not isinstance(value, Mapping):
             return _cell(value)
     records = (*question.records, *question.candidates)
-    there = [shown.label for shown in records if shown.side is side]
+    # Of a record that is gone nothing is left but its key.
+    there = [shown.label for shown in records if shown.side is side and shown.values]
     if there:
         return Text(", ".join(there))
     return _NOTHING
@@ -275,7 +276,10 @@ def _records(each: Question) -> Table:
     for field in each.fields:
         values = [record.values.get(field) for record in records]
         mark = "  " if len(set(values)) == 1 else "≠ "
-        table.add_row(Text(mark + field, style="dim"), *map(_cell, values))
+        shown = [
+            _cell(record.values.get(field)) if record.values else _NOTHING for record in records
+        ]
+        table.add_row(Text(mark + field, style="dim"), *shown)
     return table
 
 
@@ -283,7 +287,8 @@ def _record_heading(each: Question, record: Shown) -> str:
     place = record.side.label
     if record in each.candidates:
         place = f"candidate in {place}"
-    return f"{place}: {record.label} ({record.key})"
+    name = record.label if record.values else "gone"
+    return f"{place}: {name} ({record.key})"
 
 
 # acts ---------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from typing import Any
 
-from reconcile.model import OpKind
+from reconcile.model import OpKind, Side, Status
 
 NAMES = {
     OpKind.CREATE: "creates",
@@ -36,11 +36,17 @@ class Records:
         What is written to a record that the same run creates is a part of its creation.
         """
         name = NAMES[OpKind(entry["kind"])]
-        key = entry[f"{entry['side']}_key"]
+        side = Side(entry["side"])
+        key = entry[f"{side}_key"]
+        if name == "creates":
+            # A side that refuses a new record may name another one, which was not made of this.
+            if entry["status"] != Status.REJECTED:
+                self._of(entry, "made").add(key)
+            key = entry[f"{side.other}_key"] or key
         # A record that is still to be created has no key yet.
         if key is None:
             return name != "updates"
-        if name == "updates" and key in self._of(entry, "creates"):
+        if name == "updates" and key in self._of(entry, "made"):
             return False
         counted = self._of(entry, name)
         known = key in counted

@@ -42,6 +42,7 @@ def verdict(whole: Map[str, Any]) -> dict[str, Any]:
         _interrupted(whole),
         _consent(whole),
         _waiting(whole, said=code == "holds"),
+        _watched(whole),
         _failed(whole),
         _values(whole),
         _balance(whole),
@@ -342,6 +343,22 @@ def _waiting(whole: Map[str, Any], *, said: bool) -> str:
         questions = "the question" if count == 1 else "the questions"
     sentences.append(f"Nothing else is held up by {questions}.")
     return " ".join(sentences)
+
+
+def _watched(whole: Map[str, Any]) -> str:
+    """What one side lacks by now, and nothing is concluded of yet."""
+    parts = []
+    for each in whole["statement"]["entities"]:
+        count = sum(side["aside"].get("quarantined", 0) for side in each["sides"])
+        if count:
+            parts.append(Entity(each["entity"]).counted(count))
+    if not parts:
+        return ""
+    them = "it" if parts[0].startswith("1 ") and len(parts) == 1 else "them"
+    return (
+        f"Missing on one side: {_listed(parts)}; that counts as deleted once enough complete runs "
+        f"in a row have missed {them}."
+    )
 
 
 def _failed(whole: Map[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from reconcile.errors import Refused, StateError
 from reconcile.ledger import tombstones
 from reconcile.model import Entity, Side
 from reconcile.report import kept
+from reconcile.values.jsonl import hold_from
 from reconcile.values.mapping import Filter
 from tests.builders import World, by_email, contacts, mapping_of, notes, tasks
 from tests.flows.nights import night
@@ -39,7 +41,12 @@ def world() -> Iterator[World]:
                 Entity.CONTACT,
                 {"first_name": name, "email": f"{name}@x.com", "last_name": "Rome", "company": "A"},
             )
+        for number in (1, 2):
+            fields = {"first_name": f"Ivy {number}", "email": "ivy@x.com", "last_name": "Rome"}
+            app.put(Entity.CONTACT, fields, key=f"ivy{number}")
         night(world)
+        for row in world.ledger.holds():
+            world.decide(hold_from(json.loads(row.body)), "ignore")
         app.edit(Entity.CONTACT, by_email(world, Side.APP, "ann@x.com"), {"company": "B"})
         ghl.edit(Entity.CONTACT, by_email(world, Side.GHL, "ann@x.com"), {"company": "C"})
         app.edit(Entity.CONTACT, by_email(world, Side.APP, "bob@x.com"), {"phone": "12"})
@@ -88,6 +95,7 @@ def kinds(world: World, name: str, field: str | None = None) -> list[str]:
         ("fay@x.com", "unsyncable", "required, but blank: last_name"),
         ("guy", "excluded", "left out by an exclude rule: company is one of 'ACME'"),
         ("hal1", "duplicate", "another record has the same email already"),
+        ("ivy1", "excluded", "decided by Ada: ignore; another record has the same email already"),
         ("zoe@x.com", "absent", "no run that is still archived saw a contact with that key"),
     ],
 )
@@ -102,6 +110,14 @@ def test_each_thing_that_does_not_sync_is_told_with_its_reason_and_remedy(
     assert reason.remedy
     assert any(reason.remedy in line for line in lines(finding))
     assert document(finding)["reasons"][0]["kind"] == kind
+
+
+def test_what_a_person_left_out_is_not_put_down_to_the_pair_file(world: World) -> None:
+    """Whoever answered `ignore` finds no rule to change: it is looked at anew when the record changes."""
+    (finding,) = findings(world, "ivy1")
+    (reason,) = finding.reasons
+    assert "at its source" in reason.remedy
+    assert "pair file" not in reason.remedy
 
 
 def test_what_is_well_is_said_to_be(world: World) -> None:

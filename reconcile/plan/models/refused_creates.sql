@@ -9,7 +9,7 @@ SELECT
     CASE a.target WHEN 'app' THEN 'ghl' ELSE 'app' END AS side,
     a.source_key AS key,
     CASE WHEN d.choice = 'ignore' THEN 'excluded' ELSE 'ambiguous' END AS class,
-    {{ because() }} AS because
+    CASE WHEN d.choice = 'ignore' THEN 'decided by ' || d."by" || ': ignore; ' ELSE '' END || {{ because() }} AS because
 FROM refused_create AS a
 LEFT JOIN decision AS d USING (hold_id, values_digest);
 

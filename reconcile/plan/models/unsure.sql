@@ -55,7 +55,7 @@ SELECT
     side,
     key,
     CASE WHEN choice = 'ignore' OR kind = 'excluded' THEN 'excluded' ELSE 'ambiguous' END AS class,
-    because
+    CASE WHEN choice = 'ignore' THEN 'decided by ' || "by" || ': ignore; ' ELSE '' END || because AS because
 FROM unsure_{{ entity }}_now
 WHERE choice IS DISTINCT FROM 'create';
 

@@ -99,7 +99,7 @@ classed AS (
             WHEN c.links > 1 OR m.many > 1 THEN 'unexplained'
             WHEN t.key IS NOT NULL AND (m.key IS NOT NULL OR p.key IS NOT NULL) THEN 'unexplained'
             WHEN m.key IS NOT NULL AND p.key IS NOT NULL THEN 'unexplained'
-            WHEN r.deleted AND t.class IS DISTINCT FROM 'deleted' THEN 'gone'
+            WHEN r.deleted AND coalesce(t.class, '') <> 'deleted' THEN 'gone'
             WHEN t.key IS NOT NULL THEN t.class
             WHEN m.key IS NOT NULL THEN m.class
             WHEN n.key IS NOT NULL THEN 'timing'

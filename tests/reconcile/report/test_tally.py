@@ -30,3 +30,16 @@ def test_a_record_counts_as_done_where_one_of_its_writes_was() -> None:
         ]
         == 2
     )
+
+
+def test_a_new_record_that_is_refused_as_another_has_its_email_counts_by_itself() -> None:
+    """GHL names the record that has it: that one was made of somebody else, and its own update counts, too."""
+    keys = {"side": "ghl", "entity": "contact", "kind": "create", "ghl_key": "g1"}
+    made, refused = (
+        change_of(**keys, app_key="a1"),
+        change_of(**keys, app_key="a2", status="rejected"),
+    )
+    counts = totals([made, refused], {})
+    assert [counts[name]["creates"] for name in ("planned", "done")] == [2, 1]
+    updated = change_of(side="ghl", entity="contact", kind="update", ghl_key="g1", app_key="a1")
+    assert totals([refused, updated], {})["done"]["updates"] == 1
