@@ -65,7 +65,11 @@ def ours(folder: Path, rows: int) -> dict[str, float]:
             step()
             took[name] = time.perf_counter() - begun
 
-        timed("stage", lambda: [world.stage(stage, side, side) for side in Side])
+        def stage_both() -> None:
+            for side in Side:
+                world.stage(stage, side, side)
+
+        timed("stage", stage_both)
         timed("ledger", lambda: load_base(stage, ledger, Entity.CONTACT, folder=folder / "links"))
         load_graves(stage, ledger, since="2026")
         timed("link", lambda: pipeline.link(stage, ledger, map_))
@@ -117,13 +121,13 @@ def match(folder: Path, rows: int) -> dict[str, float]:
     return {"normalise": normalised - begun, "match": linked - normalised}
 
 
-def pandas_frames(folder: Path) -> tuple[Any, Any]:
+def pandas_frames(folder: Path) -> tuple[Any, ...]:
     with duckdb.connect(str(folder / "wide.duckdb"), read_only=True) as sql:
         columns = ", ".join("tags::VARCHAR AS tags" if name == "tags" else name for name in WIDE)
         return tuple(sql.execute(f"SELECT n, {columns} FROM {side}").df() for side in Side)
 
 
-def arrow_tables(folder: Path) -> tuple[Any, Any]:
+def arrow_tables(folder: Path) -> tuple[Any, ...]:
     with duckdb.connect(str(folder / "wide.duckdb"), read_only=True) as sql:
         columns = ", ".join("tags::VARCHAR AS tags" if name == "tags" else name for name in WIDE)
         return tuple(sql.sql(f"SELECT n, {columns} FROM {side}").to_arrow_table() for side in Side)

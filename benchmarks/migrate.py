@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -43,6 +43,8 @@ from reconcile.ports import (  # noqa: E402
     Usage,
     Write,
 )
+
+Result = TypeVar("Result")
 
 PAIR = """
 pair = "bench"
@@ -222,11 +224,11 @@ def run_once(folder: Path, *, steps: bool, plan: bool) -> dict[str, Any]:
     # The one thing that is not the product's: what a pair's [ghl] leads to.
     wiring._ghl = lambda *_, **__: Location(folder / "location.db")  # type: ignore[assignment]
 
-    def step(work: Callable[..., Any], *arguments: Any) -> Any:
-        result = work(*arguments)
-        if steps and work.__name__ != "apply":
+    def do(step: Callable[..., Result], *arguments: Any) -> Result:
+        result = step(*arguments)
+        if steps and step.__name__ != "apply":
             print(
-                f"{work.__name__:<16}{resident('VmRSS'):>8.0f} MB, at most {resident('VmHWM'):>8.0f}",
+                f"{step.__name__:<16}{resident('VmRSS'):>8.0f} MB, at most {resident('VmHWM'):>8.0f}",
                 file=sys.stderr,
             )
         return result
@@ -235,7 +237,7 @@ def run_once(folder: Path, *, steps: bool, plan: bool) -> dict[str, Any]:
     options = Options(allowed=frozenset({"first-creates", "creates"}))
     job = replace(FULL, writes=not plan)
     with open_run(load(folder / "bench.toml"), options) as run:
-        told = carry_out(run, job, step)
+        told = carry_out(run, job, do)
         if run.course.stopped or told.exit_code > int(plan):
             raise SystemExit(
                 f"exit code {told.exit_code}: {run.course.stopped or told.document['verdict']}"

@@ -178,7 +178,7 @@ class Both:
     def has(self, key: str, company: str) -> bool:
         """Whether the contact has this company."""
         contact = self.client.get(f"/contacts/{key}").json()["contact"]
-        return contact.get("companyName") == company
+        return bool(contact.get("companyName") == company)
 
 
 def to_ghl(both: Both, edits: int) -> list[float]:

@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from reconcile.model import Entity, Side  # noqa: E402 - the checkout is put on the path first
-from reconcile.report import document, dumped, markdown  # noqa: E402
+from reconcile.report import document, markdown  # noqa: E402
+from reconcile.report.kept import texts  # noqa: E402
 from reconcile.report.page import page  # noqa: E402
 from reconcile.report.sheet import sheet  # noqa: E402
 from tests.builders import World  # noqa: E402
@@ -52,7 +53,7 @@ def person(number: int) -> dict[str, Any]:
 
 
 @contextmanager
-def finished(changes: int) -> Iterator[tuple[Seen, World]]:
+def finished(changes: int) -> Iterator[Seen]:
     """A run whose plan has about that many operations: seven tenths updates, two creates, one of tags, some deletes."""
     with World(limits={"max_first_creates": 10**9, "max_deletes": 10**9}) as world:
         known = int(changes * 0.8)
@@ -80,7 +81,7 @@ def finished(changes: int) -> Iterator[tuple[Seen, World]]:
             side.put(Entity.CONTACT, person(number))
         with seen(world, apply=False, state="settled") as found:
             found.stage.run(_OUTCOMES)
-            yield found, world
+            yield found
 
 
 def timed(parts: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
@@ -93,11 +94,13 @@ def timed(parts: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
 def ours(changes: int, folder: Path) -> dict[str, Any]:
     parts: dict[str, float] = {}
     spent = time.process_time
-    with finished(changes) as (found, world):
+    with finished(changes) as found:
         began = spent()
-        whole = timed(parts, "document", lambda: document(found.stage, world.mapping, found.about))
+        whole = timed(
+            parts, "document", lambda: document(found.stage, found.run.mapping, found.about)
+        )
     html, path = folder / "report.html", folder / "report.json"
-    timed(parts, "json", lambda: path.write_text(dumped(whole), encoding="utf-8"))
+    timed(parts, "json", lambda: path.write_text("".join(texts(whole)), encoding="utf-8"))
     timed(
         parts,
         "markdown",

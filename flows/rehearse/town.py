@@ -405,7 +405,7 @@ def settled(
             served = stack.enter_context(hosted(copied.api.app()))
             copied = replace(copied, app={**copied.app, "url": served})
         wire = Wire(make_app(sandbox))
-        url = stack.enter_context(hosted(wire))  # type: ignore[arg-type]
+        url = stack.enter_context(hosted(wire))
         path = pairfile.rehearsed(
             document, folder, url=url, location=copied.where.id, app=copied.app
         )

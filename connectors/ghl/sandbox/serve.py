@@ -17,6 +17,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from connectors.ghl.sandbox.backdoor import routes as backdoor
@@ -49,7 +50,7 @@ def serve(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> Iterat
 
 
 @contextmanager
-def hosted(app: Starlette, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def hosted(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve any ASGI application in a daemon thread.
 
     Yields the base URL and stops cleanly at the end.
@@ -92,7 +93,7 @@ def run(
         sandbox.close()
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+def _config(app: ASGIApp) -> uvicorn.Config:
     options: dict[str, Any] = {
         "log_level": "error",
         "access_log": False,
