@@ -216,7 +216,8 @@ class AlertsForm(Part):
         ge=0,
         le=1,
         strict=False,
-        description="share by which a side's records may differ from the usual",
+        description="share by which a side's records may differ from the usual; "
+        "a gain of fewer than 50 is usual",
     )
     runs: int = Field(default=10, ge=3, le=100, description="earlier runs that say what is usual")
     notify: list[Secret] = Field(

@@ -24,7 +24,7 @@ ENOUGH = 3
 """Earlier runs that it takes to know what is usual."""
 
 NOTABLE = 50
-"""Fewer writes than this are never unusual."""
+"""Fewer writes than this are never unusual, nor is a gain of fewer records."""
 
 MANY_TIMES = 5
 """How many times the most of the earlier runs a run's writes are unusual."""
@@ -99,6 +99,9 @@ def _deviations(
     for name, rows in sorted((now.get("rows") or {}).items()):
         known = [run["rows"][name] for run in alike if name in (run.get("rows") or {})]
         usual = median(known) if len(known) >= ENOUGH else 0
+        # A small side grows by a large share with each record; what it loses is told all the same.
+        if 0 <= rows - usual < NOTABLE:
+            continue
         if usual and abs(rows - usual) > usual * settings.count_deviation:
             entity, _, side = name.partition(".")
             yield Alert(

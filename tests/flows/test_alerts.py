@@ -69,6 +69,16 @@ def test_i8_a_side_with_more_or_fewer_records_than_usual_is_named(rows: int) -> 
     assert alert.what == f"app has {rows} contacts; usual in the last 5 runs: 1000"
 
 
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(12, []), (58, ["count-deviation"]), (5, ["count-deviation"])]
+)
+def test_i8_a_small_side_that_grows_is_usual(rows: int, expected: list[str]) -> None:
+    """A few new records are no news where there were eight; fifty are, and so is each loss above the share."""
+    earlier = before(rows={"contact.app": 8, "contact.ghl": 8})
+    now = run_of(rows={"contact.app": rows, "contact.ghl": 8})
+    assert names(alerts.raised(now, earlier, SETTINGS)) == expected
+
+
 def test_i8_what_is_usual_takes_three_runs_to_know() -> None:
     """Two earlier runs are no measure."""
     now = run_of(rows={"contact.app": 1, "contact.ghl": 1_000})
