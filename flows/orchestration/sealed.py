@@ -21,12 +21,16 @@ Result = TypeVar("Result")
 class Failed(Exception):
     """A failure as an orchestrator may keep it.
 
-    `error` is what happened, for whoever called in this process.
+    `error` is what happened, for whoever called in this process: to another one the words go alone.
     """
 
-    def __init__(self, error: Exception) -> None:
-        super().__init__(outward(error))
-        self.error = error
+    def __init__(self, words: str, error: Exception | None = None) -> None:
+        super().__init__(words)
+        self.error = error or self
+
+    def __reduce__(self) -> tuple[type[Failed], tuple[str]]:
+        # What an exception holds beside its words would be pickled, too.
+        return Failed, (str(self),)
 
 
 def outward(error: BaseException) -> str:
@@ -69,7 +73,7 @@ def sealed(body: Callable[Given, Result]) -> Callable[Given, Result]:
             # Its own signals and errors pass: it acts on them, and nothing of a side is in them.
             if type(error).__module__.partition(".")[0] == "prefect":
                 raise
-            failed = Failed(error)
+            failed = Failed(outward(error), error)
         # Not in the handler: Python would keep what was handled as the context, and a logger may
         # write that down.
         raise failed.with_traceback(None)

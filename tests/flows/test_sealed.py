@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import logging
+import pickle
 import re
 import traceback
 from collections.abc import Iterator
@@ -78,6 +79,29 @@ def test_nothing_of_a_failure_comes_through_but_code_and_remedy(kind: str) -> No
     with pytest.raises(type(error)) as whole:
         unsealed(sealed(body))
     assert whole.value is error
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_failure_goes_to_another_process_by_its_words_alone(kind: str) -> None:
+    """Dask sends what failed in a task to the flow: it says the same there, and the error itself stays behind."""
+    error = _failing(kind)
+
+    def body() -> None:
+        raise error
+
+    with pytest.raises(Failed) as caught:
+        sealed(body)()
+    sent = pickle.dumps(caught.value)
+    assert VALUE.encode() not in sent
+    arrived = pickle.loads(sent)  # noqa: S301 - made above
+    assert str(arrived) == outward(error)
+
+    def fails() -> None:
+        raise arrived
+
+    with pytest.raises(Failed) as again:
+        unsealed(fails)
+    assert again.value is arrived
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
