@@ -126,10 +126,12 @@ def is_duplicate(error: BaseException) -> bool:
     )
 
 
-def explain(error: StatementError) -> tuple[str, str]:
+def explain(error: StatementError, *, deleting: bool = False) -> tuple[str, str]:
     """A code and a sentence without values."""
     at = _bracketed(_named(error))
     number = state(error)
+    if deleting and number in _REFERENCE:
+        return "REFERRED_TO", f"another row of the database refers to the record{at}"
     if number in _FORBIDDEN:
         return Forbidden.code, f"the database user lacks the right to write here{at}"
     if is_read_only(error):

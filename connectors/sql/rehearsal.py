@@ -185,7 +185,8 @@ class _Stage:
             return Reply("try", Status.REJECTED, code="INVALID_FIELD", detail=str(error))
         except StatementError as error:
             savepoint.rollback()
-            code, detail = refusals.explain(error)
+            deleting = write.kind is OpKind.DELETE
+            code, detail = refusals.explain(error, deleting=deleting)
             return Reply("try", Status.REJECTED, code=code, detail=detail)
         if reply.status is Status.DONE:
             savepoint.commit()

@@ -289,7 +289,8 @@ def _rejected(write: Write, code: str, detail: str) -> Reply:
 
 
 def _refused(write: Write, error: StatementError) -> Reply:
-    return _rejected(write, *refusals.explain(error))
+    deleting = write.kind is OpKind.DELETE
+    return _rejected(write, *refusals.explain(error, deleting=deleting))
 
 
 def _skipped(write: Write, code: str, detail: str) -> Reply:

@@ -45,6 +45,10 @@ _REMEDIES = {
     (
         "NO_KEY"
     ): "Let the pair write to the table itself; what a view joined may be a join of the pair file.",
+    "REFERRED_TO": (
+        "Let the foreign key say ON DELETE CASCADE, or name the table's soft-delete column "
+        "(deleted)."
+    ),
     "VIEW": (
         "Give the view a trigger (INSTEAD OF, in SQLite and PostgreSQL) or a rule (PostgreSQL) "
         "for it; or map the table itself: what a view joined may be a join of the pair file. "

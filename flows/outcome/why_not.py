@@ -300,8 +300,13 @@ def _erased(sources: Sources, traits: Iterable[tuple[str, str, str]]) -> Iterato
     for _, salt, mark in tombstones.read(sources.ledger):
         if any(tombstones.digest(salt, each) == mark for each in named):
             says = "somebody with that key or identity was erased with `erase`, and nothing is kept"
-            yield Reason("erased", says, "where a side has the person again, a run asks about it")
+            yield Reason("erased", says, _AGAIN)
             return
+
+
+_AGAIN = (
+    "where one side has the person again, a run asks about it; where both have, it links the two"
+)
 
 
 def _of_the_run(sources: Sources) -> Iterator[Reason]:

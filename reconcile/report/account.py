@@ -88,4 +88,4 @@ def approved(document: Map[str, Any]) -> Iterator[str]:
             case "limits":
                 yield f"Allowed by {by}: {names}"
             case _:
-                yield f"Answered by {by}: {many(each['count'], 'question')}"
+                yield f"Follows {many(each['count'], 'answer')} of {by}"

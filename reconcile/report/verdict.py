@@ -290,6 +290,8 @@ def _over(whole: Map[str, Any]) -> str:
 
 
 def _nothing_done(whole: Map[str, Any]) -> str:
+    if whole["applied"] and totals_of(whole)["planned"]["writes"]:
+        return "Nothing was changed."
     if whole["applied"]:
         return "Nothing had to be changed."
     if whole["state"] in ("failed", "stopped"):

@@ -354,7 +354,8 @@ def test_a_delete_that_others_depend_on_is_rejected(anywhere: str) -> None:
         "INSERT INTO orders VALUES (1, 1)",
     )
     reply = one(connector(anywhere), Write("op", OpKind.DELETE, CONTACT, "1"))
-    assert (reply.status, reply.code) == (Status.REJECTED, "CONSTRAINT")
+    assert (reply.status, reply.code) == (Status.REJECTED, "REFERRED_TO")
+    assert "another row of the database refers to the record" in reply.detail
     assert len(held(anywhere)) == 1
 
 

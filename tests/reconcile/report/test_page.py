@@ -146,6 +146,19 @@ def test_a_refusal_is_a_table(tmp_path: Path) -> None:
     assert "Why it was refused" not in page(report_of(3))
 
 
+def test_a_remedy_is_a_sentence_with_its_code_as_code() -> None:
+    """What stands between backticks in a remedy is code on the page, and the sentence ends once."""
+    whole = report_of(500)
+    (group,) = whole["failures"]
+    group |= {
+        "remedy": "Say `ON DELETE <CASCADE>`, or keep it.",
+        "meaning": "`deleted` is not declared.",
+    }
+    html = page(whole)
+    assert "Say <code>ON DELETE &lt;CASCADE&gt;</code>, or keep it.</p>" in html
+    assert "<code>deleted</code> is not declared. <code>" in html
+
+
 def test_questions_leave_room_for_the_records() -> None:
     """Ten questions stand on the page; the rest is named by its number, with the way to it."""
     html = page(report_of(holds=500))
