@@ -213,7 +213,8 @@ def tell_one(console: Console, each: Question, desk: Desk, *, name: str, pair: s
 
 def sentence_of(because: str) -> str:
     """A reason as a sentence."""
-    return because[:1].upper() + because[1:] + "."
+    end = "" if because.endswith("?") else "."
+    return because[:1].upper() + because[1:] + end
 
 
 def _pages(each: Question, desk: Desk) -> list[tuple[Shown, str]]:
@@ -274,7 +275,7 @@ def _records(each: Question) -> Table:
     records = (*each.records, *each.candidates)
     table = _table("", *(_record_heading(each, record) for record in records))
     for field in each.fields:
-        values = [record.values.get(field) for record in records]
+        values = [record.values.get(field) for record in records if record.values]
         mark = "  " if len(set(values)) == 1 else "≠ "
         shown = [
             _cell(record.values.get(field)) if record.values else _NOTHING for record in records

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.review.lines import _NOTHING, _records, side_text
+from flows.review.lines import _NOTHING, _records, sentence_of, side_text
 from flows.review.questions import Question, Shown
 from flows.terminal import Console
 from reconcile.model import Side
@@ -35,8 +35,11 @@ def test_a_record_that_is_gone_is_not_shown_as_blank() -> None:
     )
     assert str(side_text(each, Side.APP)) == "Gina Reed"
     assert side_text(each, Side.GHL) == _NOTHING
+    assert sentence_of("deleted in GHL") == "Deleted in GHL."
+    assert sentence_of("shall it be there again?") == "Shall it be there again?"
     console = Console(width=80)
     with console.capture() as said:
         console.print(_records(each))
     assert "GHL: gone (g70)" in said.get()
+    assert "≠" not in said.get()
     assert "blank" not in said.get()
