@@ -126,6 +126,12 @@ CLASSES: tuple[Class, ...] = (
         "another record of the same side has the same identity",
     ),
     Class(
+        "refused",
+        "Refused before, held",
+        Tone.ASK,
+        "the other side refused to make it, and would again; a person decides",
+    ),
+    Class(
         "erased",
         "Erased before, held",
         Tone.ASK,
@@ -265,6 +271,7 @@ OF_RECORDS = {
     "ambiguous": "held",
     "suggested": "held",
     "duplicate": "held",
+    "refused": "held",
     "erased": "held",
     "absence_held": "held",
     "accepted": BY_RULE,

@@ -116,7 +116,13 @@ def test_a_new_record_that_is_refused_is_asked_about(world: World, side: Side) -
     """A contact that the side does not take is tried once, and comes across when it is corrected or somebody says so."""
     other = world.sides[side.other]
     key = other.put(C, {"email": "bob@x.com", "first_name": "Bob", "company": "Mill & Sons"})
-    assert _nights(world, 2) == [2, 1]
+    assert _nights(world, 1) == [2]
+    told = night(world)
+    assert told.exit_code == 1
+    (people, *_) = told.document["statement"]["entities"]
+    (there,) = [each for each in people["sides"] if each["side"] == side.other]
+    assert there["classes"]["refused"] == 1, "nobody has its email: it is no duplicate"
+    world.clock.advance(3600)
     result = world.run()
     assert not result.of(OpKind.CREATE)
     assert [(hold.kind, hold.options) for hold in result.holds] == [

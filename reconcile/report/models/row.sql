@@ -81,7 +81,6 @@ question AS (
         subject AS key,
         min(CASE
             WHEN starts_with("values" ->> 'rule', {{ likeness | literal }}) THEN 'suggested'
-            WHEN kind = 'refused' THEN 'duplicate'
             ELSE kind
         END) AS kind
     FROM hold
