@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from contextvars import copy_context
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 # It settles Prefect's settings before Prefect is imported.
@@ -98,10 +99,13 @@ def fleet_on(
     def run_all() -> FleetReport:
         # Prefect knows by it which flow run a task is of; the fleet's threads begin without.
         within = copy_context()
+        submitting = Lock()
 
         def one(path: Path, _: Job) -> PairRun:
             try:
-                future = within.copy().run(run_pair.submit, str(path), job, kept_in)
+                # Dask's runner starts its cluster at the first one: two at once start two.
+                with submitting:
+                    future = within.copy().run(run_pair.submit, str(path), job, kept_in)
                 return future.result()
             # A worker that was lost, or could not be told the pair, stops no other.
             except Exception as error:  # noqa: BLE001

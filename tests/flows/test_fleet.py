@@ -6,10 +6,12 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -162,6 +164,34 @@ def test_through_a_task_runner(tmp_path: Path, runner: str, prefect: Path) -> No
         report = _through(runner, tmp_path)
         assert [made.arrived(name) for name in made.names] == [PEOPLE, 0, PEOPLE]
     assert [run.pair for run in report.runs if run.exit_code] == ["place01"]
+
+
+def test_pairs_are_handed_to_the_task_runner_one_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, prefect: Path
+) -> None:
+    """A Dask runner starts its cluster at the first pair that it is handed: two at once started two."""
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    from flows.orchestration import fleet as orchestration
+
+    inside: list[int] = []
+    most = 0
+
+    class Starting(ThreadPoolTaskRunner):  # type: ignore[type-arg]
+        def submit(self, *arguments: Any, **named: Any) -> Any:
+            nonlocal most
+            inside.append(1)
+            most = max(most, len(inside))
+            time.sleep(0.05)
+            inside.pop()
+            return super().submit(*arguments, **named)
+
+    monkeypatch.setattr(orchestration, "runner_of", lambda _, workers: Starting(workers))
+    monkeypatch.setattr(orchestration, "run_process", lambda path, _: PairRun(path.stem, 0, 0.0))
+    pairs = [Path(f"{name}.toml") for name in "abcd"]
+    report = orchestration.fleet_on("threads", pairs, "run", workers=4)
+    assert report.exit_code == 0
+    assert most == 1
 
 
 @pytest.mark.parametrize("runner", ["threads", "dask", "ray"])
