@@ -30,7 +30,9 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
         sent=travelling(mapped, side),
         phases=phases,
     )
-    stage.make("plan/not_created", entity=entity, side=side, other_label=other.label)
+    stage.make(
+        "plan/not_created", entity=entity, side=side, other_label=other.label, code="REQUIRED"
+    )
 
 
 def find_orphans(stage: Stage, mapped: EntityMap, side: Side) -> bool:

@@ -8,7 +8,7 @@ SELECT
     CASE class
         WHEN 'excluded'
             THEN coalesce(decided, 'the rules do not create records of this kind in {{ other_label }}')
-        WHEN 'required' THEN refusal || ' (REQUIRED)'
+        WHEN 'required' THEN refusal || ' ({{ code }})'
         WHEN 'not_checked'
             THEN '{{ other_label }} was not read completely in this run, so whether it exists there is not known'
         WHEN 'apart' THEN apart
@@ -26,7 +26,7 @@ SELECT
     refused_without[1] AS field,
     '{{ side }}' AS side,
     key AS {{ side }}_key,
-    refusal || ' (REQUIRED), so it is not sent. Fill it in at its source, or give its line in the pair file '
+    refusal || ' ({{ code }}), so it is not sent. Fill it in at its source, or give its line in the pair file '
     || 'a fallback; it is sent once there is a value'
     || coalesce('; not sent: ' || left_out, '') AS because,
     ['ignore'] AS options,
