@@ -189,9 +189,9 @@ _CONTACT = GhlEntity(
     custom=True,
     unread={
         "timezone": "GHL's search, by which contacts are read, does not carry it ",
-        (
-            "gender"
-        ): "GHL takes it only when a contact is created, and its search was not seen to carry it",
+        "gender": (
+            "GHL takes it only when a contact is created, and its search was not seen to carry it"
+        ),
     },
     create_only=frozenset({"gender"}),  # an update with it is refused (docs/ghl.md#contacts)
     consent=frozenset(consents.INFO),

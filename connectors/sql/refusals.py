@@ -17,14 +17,8 @@ from reconcile.errors import ConnectorError, Forbidden, Transient
 _UNIQUE = ("23505", "1062", "1586", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 _CONSTRAINT = ("1048", "1364", "1423", "1451", "1452", "3819", "4025")
 _MISSING = ("23502", "1048", "1364", "1423", "SQLITE_CONSTRAINT_NOTNULL")
-_VIEW = (
-    *(
-        "55000",
-        "0A000",
-        "42809",
-    ),  # PostgreSQL: a view, a computed column of one, a materialised one
-    *("1288", "1348", "1393", "1394", "1395", "1471"),  # MySQL and MariaDB
-)
+# PostgreSQL's of a view, of a computed column of one, of a materialised one; then MariaDB's.
+_VIEW = ("55000", "0A000", "42809", "1288", "1348", "1393", "1394", "1395", "1471")
 _REFERENCE = ("23503", "1451", "1452", "SQLITE_CONSTRAINT_FOREIGNKEY")
 _FORBIDDEN = ("42501", "1142", "1143", "1044")
 _READ_ONLY = ("25006", "1290", "1792", "1836", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY")

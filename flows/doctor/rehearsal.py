@@ -42,9 +42,9 @@ _REMEDIES = {
         "fallback or required = true."
     ),
     "FORBIDDEN": "Grant the login what it lacks, or let the entity flow to GHL alone.",
-    (
-        "NO_KEY"
-    ): "Let the pair write to the table itself; what a view joined may be a join of the pair file.",
+    "NO_KEY": (
+        "Let the pair write to the table itself; what a view joined may be a join of the pair file."
+    ),
     "REFERRED_TO": (
         "Let the foreign key say ON DELETE CASCADE, or name the table's soft-delete column "
         "(deleted)."
