@@ -21,6 +21,7 @@ from reconcile.errors import Refused, StalePlan, StateError
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Decision
 from reconcile.model import Entity, OpKind, Side
+from reconcile.values.policy import OnConflict, Rule
 from tests.builders import World, by_email, contacts, mapping_of, notes, tasks
 from tests.flows.nights import Held, night, opened, state, take_back
 
@@ -384,6 +385,22 @@ def test_a_field_that_left_the_pair_file_is_named_and_nobody_is_blamed(world: Wo
     back = take_back(world, told)
     assert left(back) == [("contact", "no longer in the pair file: company")]
     assert "is left to take back" not in back.document["verdict"]["headline"]
+
+
+def test_what_an_undo_left_apart_is_asked_about_once_its_field_is_mapped_otherwise(
+    world: World,
+) -> None:
+    """That a run was taken back is a reason under the rule it ran by alone: under another one nobody has said that it stays."""
+    ann = by_email(world, Side.APP, "ann@x.com")
+    world.app.edit(Entity.CONTACT, ann, {"company": "ACME"})
+    take_back(world, night(world))
+    assert night(world).exit_code == 0
+    preferred = replace(contacts().field("company"), rule=Rule(conflict=OnConflict.APP))
+    fields = (preferred if f.name == "company" else f for f in contacts().fields)
+    world.mapping = mapping_of(contacts(*fields), tasks(), notes())
+    told = night(world)
+    assert [hold["field"] for hold in told.document["holds"]] == ["company"]
+    assert told.exit_code == 1
 
 
 def test_a_link_with_both_ends_loses_the_mark_of_an_undo(world: World) -> None:

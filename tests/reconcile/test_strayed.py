@@ -152,6 +152,30 @@ def test_unlinking_lets_both_ends_go_their_own_way(world: World) -> None:
     assert world.run().operations == ()
 
 
+@pytest.mark.parametrize("gone", [Entity.TASK, Entity.CONTACT])
+def test_a_moved_task_does_not_go_with_what_ghl_deletes(world: World, gone: Entity) -> None:
+    """A move is a change: where GHL deletes the task, or the contact it hung on, somebody is asked, and no side is called equal."""
+    world.app.put(Entity.TASK, NEW, parent=_bob(world))
+    world.run()
+    _move(world)
+    key = by_email(world, Side.GHL, "ann@example.com")
+    if gone is Entity.TASK:
+        rows = world.ghl.rows(gone).items()
+        (key,) = (task for task, row in rows if row.parent == key)
+    world.ghl.delete(gone, key)
+    told = night(world)
+    assert told.exit_code == 1
+    assert _classes(told) == {"app": {"absence_held": 1, "in_sync": 1}, "ghl": {"in_sync": 1}}
+    asked = world.plan().holds
+    for hold in asked:
+        assert hold.because.endswith("it hangs on another contact there now")
+        world.decide(hold, "restore")
+    world.run()
+    # Once the deleted contact's link is gone, the task is Bob's, and nothing is left to ask.
+    assert bool(asked) is (gone is Entity.TASK)
+    assert _tasks(world) == [[("Call", "Bob"), ("Send the offer", "Bob")]] * 2
+
+
 def test_a_moved_task_follows_in_ghl(world: World) -> None:
     """`move` makes GHL's task again on the contact where the app has it and deletes the old one: one on each side, linked."""
     _move(world)

@@ -2,6 +2,7 @@
 --
 -- Never on the word of one absence alone: what hangs on a contact that is still there, a merge, and answers count as well.
 {% from 'compare/models/_hanging.sql' import touched, waits, without_other_end with context %}
+{% from 'compare/models/_strayed.sql' import with_survivor with context %}
 INSERT INTO absence_{{ entity }} BY NAME
 WITH lost AS (  -- noqa: ST03
     SELECT
@@ -59,6 +60,9 @@ remaining AS (
         NULL::VARCHAR AS heir,
         NULL::VARCHAR AS merged,
         false AS by_children,
+        -- Somebody hung it on another contact, and no merge did.
+        coalesce(CASE WHEN gone = 'app' THEN g.parent <> o.ghl_key ELSE a.parent <> o.app_key END, false)
+        AND NOT {{ with_survivor() }} AS moved,
         EXISTS (FROM absence_{{ entity.parent }} AS c WHERE c.link_id = l.parent AND c.gone = l.gone) AS follows,
         {% else %}
         (
@@ -77,6 +81,7 @@ remaining AS (
             FROM survivor_{{ entity }} AS v
             WHERE v.link_id = l.link_id AND v.side = gone
         ), false) AS by_children,
+        false AS moved,
         false AS follows,
         {% endif %}
         CASE WHEN gone = 'app' THEN g.parent ELSE a.parent END AS hangs_on,
@@ -91,11 +96,15 @@ remaining AS (
     LEFT JOIN cell_{{ entity }}_app AS a ON l.app_key = a.key
     LEFT JOIN cell_{{ entity }}_ghl AS g ON l.ghl_key = g.key
     LEFT JOIN basecell_{{ entity }} AS b USING (link_id)
+    {% if entity.parent %}
+    LEFT JOIN base_{{ entity.parent }} AS o ON l.parent = o.link_id
+    {% endif %}
 ),
 
 described AS (
     SELECT
-        * EXCLUDE (cell_list),
+        -- What was moved is changed, and does not go with its former contact.
+        * EXCLUDE (cell_list) REPLACE (touched OR moved AS touched, follows AND NOT moved AS follows),
         coalesce(heir, merged) AS survivor,
         {{ hold_id('delete', entity, 'link_id') }}
         IN (SELECT q.hold_id FROM in_question AS q WHERE q.doubted) AS asked,
@@ -141,7 +150,7 @@ judged AS (
 )
 
 SELECT
-    j.* EXCLUDE (heir, by_children, children, changed, waits, asked, action),
+    j.* EXCLUDE (heir, by_children, children, changed, waits, asked, moved, action),
     CASE
         WHEN j.action = 'hold' AND d.choice = 'delete' THEN 'mirror'
         WHEN j.action = 'hold' AND d.choice = 'keep' THEN 'ignore'
@@ -173,7 +182,10 @@ SELECT
             THEN
                 'gone from ' || where_gone || ', where record ' || survivor || ' now has the same identity: merged?'
                 || changed
-        WHEN touched AND j.action = 'hold' THEN 'deleted in ' || where_gone || ', changed in ' || where_kept
+        WHEN touched AND j.action = 'hold'
+            THEN
+                'deleted in ' || where_gone || ', changed in ' || where_kept
+                || CASE WHEN moved THEN ': it hangs on another contact there now' ELSE '' END
         WHEN asked AND j.action = 'hold'
             THEN
                 'deleted in ' || where_gone

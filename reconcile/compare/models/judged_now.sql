@@ -57,6 +57,8 @@ WITH looked_up AS (
             d.link_id = r.link_id
             AND d.field = r.field
             AND r.item = coalesce(d.item, '')
+            -- A reason stands as long as its field is mapped as it was.
+            AND r.current
             -- Why another value was refused says nothing of one that came back.
             AND (
                 r.kind <> 'rejected'

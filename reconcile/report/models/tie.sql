@@ -4,6 +4,7 @@
 -- paired: whether both ends count as there after the run; fresh: linked in this run.
 {% from 'report/models/_classes.sql' import urgency, class_at with context %}
 {% from 'report/models/_links.sql' import resettled_links with context %}
+{% from 'compare/models/_strayed.sql' import elsewhere %}
 {% set of_record = "CASE class WHEN 'by_rule' THEN 'accepted' WHEN 'dropped' THEN 'value_dropped' ELSE class END" %}
 CREATE OR REPLACE TABLE tie_{{ entity }} AS
 WITH base AS (
@@ -12,7 +13,7 @@ WITH base AS (
 ),
 
 {% if entity.parent %}
--- what the run deleted, and what hangs on it with it
+-- what the run deleted, and what hangs on it with it; not what somebody had hung on another contact
 deleted_parent AS (
     SELECT DISTINCT link_id
     FROM fate
@@ -44,13 +45,14 @@ known AS (
         ) AS same,
         coalesce(m.app_state, CASE WHEN a.key IS NULL THEN 'unknown' ELSE 'present' END) AS app_state,
         coalesce(m.ghl_state, CASE WHEN g.key IS NULL THEN 'unknown' ELSE 'present' END) AS ghl_state,
-        {{ 'd.link_id IS NOT NULL' if entity.parent else 'false' }} AS contact_deleted
+        {{ 'd.link_id IS NOT NULL AND NOT (' ~ elsewhere() ~ ')' if entity.parent else 'false' }} AS contact_deleted
     FROM base AS b
     LEFT JOIN moved_{{ entity }} AS m USING (link_id)
     LEFT JOIN raw_{{ entity }}_app AS a ON b.app_key = a.key
     LEFT JOIN raw_{{ entity }}_ghl AS g ON b.ghl_key = g.key
     {% if entity.parent %}
     LEFT JOIN deleted_parent AS d ON b.parent = d.link_id
+    LEFT JOIN base_{{ entity.parent }} AS o ON b.parent = o.link_id
     {% endif %}
 ),
 
