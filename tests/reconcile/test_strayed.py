@@ -113,6 +113,17 @@ def test_reused_key_never_overwrites_another_persons_task(world: World) -> None:
     assert world.cells(world.ghl.side, Entity.TASK) == before
 
 
+def test_a_key_that_a_deleted_persons_task_had_is_no_merge(world: World) -> None:
+    """Ann goes with her task, and Bob's next task gets its key, as in SQLite: that is no sign that she was merged into him."""
+    world.app.delete(Entity.CONTACT, _person(world, "Ann"))
+    world.app.put(Entity.TASK, NEW, key="7", parent=_bob(world))
+    result = world.run()
+    assert not result.of(OpKind.UPDATE)
+    assert [hold.kind for hold in result.holds] == ["moved"]
+    world.run()
+    assert _tasks(world) == [[("Send the offer", "Bob")]] * 2
+
+
 def test_moved_task_is_a_question(world: World) -> None:
     """A task that a person moved is a question of its own kind; as it is one task, nobody can make two of it."""
     _move(world)
