@@ -6,7 +6,8 @@
 The triggers and the program, as a process, are those of docs/tasks/realtime.md, with the sandbox as
 GHL. Each edit is of another person, and is waited for: from the commit until GHL's answer has it.
 Back it is from GHL's answer to a change until the row has it, by a `delta` that is begun at once
-with the contact's key, as a webhook begins it. The last line is one JSON object.
+with the contact's key, as a webhook begins it; `cpu` is what one of those takes of a processor,
+whatever else the machine does. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import multiprocessing
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -210,8 +212,14 @@ def to_app(both: Both, edits: int) -> list[float]:
     return seconds
 
 
-def measured(chosen: argparse.Namespace) -> dict[str, list[float]]:
-    """The first night, then the edits of both ways."""
+def cpu_of_children() -> float:
+    """Seconds of processor time of the processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def measured(chosen: argparse.Namespace) -> tuple[dict[str, list[float]], float]:
+    """The first night, then the edits of both ways; and the processor time of one back."""
     url = f"{chosen.postgres}?options=-csearch_path%3D{SCHEMA}"
     engine = sa.create_engine(url)
     scenario = Scenario("realtime", chosen.contacts, 1_000_000, 0.0)
@@ -236,11 +244,13 @@ def measured(chosen: argparse.Namespace) -> dict[str, list[float]]:
         finally:
             following.terminate()
             following.wait()
+        before = cpu_of_children()
         back = to_app(both, chosen.edits)
+        cpu = (cpu_of_children() - before) / chosen.edits
     with engine.begin() as connection:
         connection.exec_driver_sql(f"DROP SCHEMA {SCHEMA} CASCADE")
     engine.dispose()
-    return {"to_ghl": there, "to_app": back}
+    return {"to_ghl": there, "to_app": back}, cpu
 
 
 def main() -> None:
@@ -252,9 +262,11 @@ def main() -> None:
     parser.add_argument("--postgres", default="postgresql+psycopg://postgres@127.0.0.1/test")
     chosen = parser.parse_args()
     figures: dict[str, float] = {"contacts": chosen.contacts, "edits": chosen.edits}
-    for way, seconds in measured(chosen).items():
+    ways, cpu = measured(chosen)
+    for way, seconds in ways.items():
         figures[f"{way}_median"] = round(statistics.median(seconds), 2)
         figures[f"{way}_95th"] = round(statistics.quantiles(seconds, n=20)[-1], 2)
+    figures["cpu"] = round(cpu, 2)
     for figure, value in figures.items():
         print(f"{figure:<16}{value:>10}")
     print(json.dumps(figures))
