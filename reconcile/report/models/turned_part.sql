@@ -6,7 +6,7 @@ WITH answered AS (
         json_extract_string(arg_max(o.outcome, f.seq), '$.after.{{ field | quoted }}') AS now
     FROM fate AS f
     JOIN outcome AS o ON f.op_id = o.op_id
-    WHERE f.entity = '{{ entity }}' AND f.side = '{{ side }}' AND f.fate = 'done' AND f.kind IN ('update', 'complete')
+    WHERE f.entity = '{{ entity }}' AND f.side = '{{ side }}' AND f.fate IN ('done', 'value_dropped') AND f.kind IN ('update', 'complete')
     GROUP BY f.link_id
 )
 

@@ -340,6 +340,22 @@ def test_what_this_runs_own_write_turns_is_named_until_it_is_carried() -> None:
     assert account(quiet)["classes"] == {"equal": account(quiet)["total"]}
 
 
+def test_what_a_write_turns_is_named_though_another_value_of_it_was_dropped() -> None:
+    """A phone and a company come from GHL, and the app stores the phone alone: what is computed of the phone differs by now."""
+    with World(mapping=mapping_of(contacts(*contacts().fields, COMPUTED))) as world:
+        for side in world.sides.values():
+            side._fields[Entity.CONTACT]["stage"] = FieldInfo()
+        world.app.put(Entity.CONTACT, {"first_name": "Dee", "email": "c@x.com"})
+        told(world)
+        (key,) = world.ghl.rows(Entity.CONTACT)
+        world.set_vices(Side.APP, drops=frozenset({"company"}))
+        world.ghl.edit(Entity.CONTACT, key, {"phone": "+18885551212", "company": "ACME"})
+        turned = told(world)
+        assert broken(turned) == []
+        assert differing(world, turned) == []
+        assert sorted(apart(turned)) == [("company", "dropped"), ("stage", "pending")]
+
+
 WORLDS = int(os.environ.get("GHL_RECONCILE_WORLDS", "2400" if SOAK else "6"))
 """How many worlds are tried."""
 
