@@ -187,6 +187,19 @@ def test_a_moved_task_does_not_go_with_what_ghl_deletes(world: World, gone: Enti
     assert _tasks(world) == [[("Call", "Bob"), ("Send the offer", "Bob")]] * 2
 
 
+def test_whom_somebody_gave_a_task_is_not_deleted_unasked(world: World) -> None:
+    """Deleting Bob with the task would look like its deletion in the next night, and Ann would lose it in GHL, too."""
+    _move(world)
+    world.ghl.delete(Entity.CONTACT, by_email(world, Side.GHL, "bob@example.com"))
+    for _ in range(2):
+        holds = world.run().holds
+        assert {(hold.entity, hold.kind) for hold in holds} == {
+            (Entity.CONTACT, "delete"),
+            (Entity.TASK, "moved"),
+        }
+        assert _tasks(world) == [[("Call", "Bob")], [("Call", "Ann")]]
+
+
 def test_a_moved_task_follows_in_ghl(world: World) -> None:
     """`move` makes GHL's task again on the contact where the app has it and deletes the old one: one on each side, linked."""
     _move(world)

@@ -1,11 +1,12 @@
 {#- What hangs on a contact where it still is: `side`, over a link `l`; `children` are the entities that hang on contacts. -#}
 
-{#- Its tasks, or notes, that differ from their baseline (y); `m` is their link. -#}
+{#- Its tasks, or notes, that differ from their baseline (y), or that somebody moved there from another contact; `m` is
+    their link. -#}
 {% macro changed(child, side) -%}
 cell_{{ child }}_{{ side }} AS x
 JOIN moved_{{ child }} AS m ON x.key = m.{{ side }}_key
 JOIN basecell_{{ child }} AS y USING (link_id)
-WHERE x.parent = l.{{ side }}_key AND x.cells IS DISTINCT FROM y.{{ side }}
+WHERE x.parent = l.{{ side }}_key AND (x.cells IS DISTINCT FROM y.{{ side }} OR m.parent <> l.link_id)
 {%- endmacro %}
 
 {#- Its tasks, or notes, that have no link. -#}
