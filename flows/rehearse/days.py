@@ -57,6 +57,8 @@ def one_day(
 
 
 def _evening(world: World, harms: Sequence[Event], happened: Counter[str]) -> None:
+    # What a delta or an approved plan takes away in the evening is judged with the night.
+    world.remember()
     world.wire.calm()
     world.habits()
     names = " and ".join(one.name for one in harms) or "quiet"
@@ -78,7 +80,6 @@ def _shuffled(dice: random.Random, events: Sequence[Event]) -> list[Event]:
 
 def night(world: World) -> Told:
     """The nightly run, and what the operator does about a refusal."""
-    world.remember()
     outcome = world.operator.run()
     world.clock.step = 0.0
     world.sandbox.faults.clear()

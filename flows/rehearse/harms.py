@@ -320,3 +320,4 @@ def app_restored(world: World) -> None:
         if was is None:  # deleted since, and there again: it counts as new (docs/operations.md)
             world.book.gone[ident].clear()
     world.now = after
+    world.remember()

@@ -226,13 +226,11 @@ class Town(World):
 
     def close_day(self) -> None:
         """Enter what people did on the day that ends."""
-        self.raw = self.looked()
         super().close_day()
 
     def remember(self) -> None:
-        """Keep what both sides hold as the night begins."""
-        if self.book.rewound:
-            self.raw = self.looked()
+        """Keep what both sides hold as the evening begins, or since a backup was put back."""
+        self.raw = self.looked()
         self.others = self._others()
 
     def _others(self) -> Mapping[Ident, Any]:

@@ -180,8 +180,8 @@ class World(ABC):
         self.now = seen
 
     def remember(self) -> None:
-        """Keep what both sides hold as the night begins."""
-        self.before = self.look() if self.book.rewound else self.now
+        """Keep what both sides hold as the evening begins, or since a backup was put back."""
+        self.before = self.now
 
     def judged(self, told: Told) -> list[Finding]:
         """What is wrong after the night."""
