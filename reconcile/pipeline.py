@@ -22,7 +22,7 @@ from reconcile.compare.absence import (
 )
 from reconcile.compare.diff import doubtful, elsewhere, make_delta
 from reconcile.compare.flapping import hold
-from reconcile.compare.verdicts import judge, keep_consents, load_decisions
+from reconcile.compare.verdicts import judge, keep_consents, keep_together, load_decisions
 from reconcile.errors import Blocked, ConnectorError, Expired, Malformed, Unnamed
 from reconcile.ledger.ledger import Decision, Ledger
 from reconcile.link.link import find_moved, load_baseline, release, try_again
@@ -258,6 +258,7 @@ def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
         restored.ask_about_creates(stage, mapped)
         erased.ask_about_creates(stage, mapped)
         refusals.ask(stage, mapped)
+        keep_together(stage, mapped)
         # Last of the verdicts: whatever they came to, none of them lifts a no.
         keep_consents(stage, mapped)
         draft(stage, mapped)

@@ -40,7 +40,8 @@ class GhlEntity:
 
     `apart` kinds have paths of their own, name their contact in their body, and are read by a
     cursor; others lie under their contact. `named` are fields that hold the name of something where
-    GHL holds its id (see `pipelines`). `custom_values` are the members that may hold a custom
+    GHL holds its id (see `pipelines`); one that is `within` another means something only in what
+    that one holds. `custom_values` are the members that may hold a custom
     value, in order of preference.
 
     `spanned` kinds are read by the location's calendars, as far as that member lies in a stretch of
@@ -74,6 +75,7 @@ class GhlEntity:
     unnulled: frozenset[str] = frozenset()
     apart: bool = False
     named: frozenset[str] = frozenset()
+    within: Mapping[str, str] = field(default_factory=dict)
     # Reads say `value`, some writes' replies say fieldValue or field_value.
     custom_values: tuple[str, ...] = ("value", "fieldValue", "field_value")
     spanned: str = ""
@@ -320,6 +322,7 @@ _OPPORTUNITY = GhlEntity(
     added="createdAt",
     updated="updatedAt",
     named=frozenset({"pipeline", "stage"}),
+    within={"stage": "pipeline"},
     # By the document the first; the others were seen (docs/ghl.md#opportunities).
     custom_values=("fieldValue", "fieldValueString", "fieldValueArray"),
 )

@@ -80,8 +80,9 @@ class Pipelines:
     def spelled(self, fields: Mapping[str, Json], current: Mapping[str, Any]) -> dict[str, Json]:
         """The body with GHL's ids in the place of the names; `current` is the record as it is.
 
-        A stage that is not written goes along into a new pipeline by its name, where that has it.
-        Raises InvalidField, by name, for what GHL does not have or has twice.
+        A stage that is not written goes along into a new pipeline by its name. Raises InvalidField,
+        by name, for what GHL does not have or has twice, and where the new pipeline has no stage of
+        that name: GHL would choose one.
         """
         body = {name: value for name, value in fields.items() if name not in (PIPELINE, STAGE)}
         if PIPELINE not in fields and STAGE not in fields:
@@ -96,15 +97,13 @@ class Pipelines:
                 remedy="map the pipeline, or write it as a constant",
             )
         body[_PIPELINE_ID] = pipeline.id
+        where = f" of the pipeline {pipeline.name!r}"
         if STAGE in fields:
-            where = f" of the pipeline {pipeline.name!r}"
             body[_STAGE_ID] = _the_one(pipeline.stages, fields[STAGE], where).id
         elif before is not None:
             current_stage = _by_id(before.stages, str(current.get(_STAGE_ID)))
-            for stage in pipeline.stages:
-                if current_stage is not None and stage.name == current_stage.name:
-                    body[_STAGE_ID] = stage.id
-                    break
+            if current_stage is not None:
+                body[_STAGE_ID] = _the_one(pipeline.stages, current_stage.name, where).id
         return body
 
 

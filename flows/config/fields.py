@@ -73,6 +73,7 @@ def field_of(key: str, form: FieldForm, setting: Setting) -> Field:
         also=_also(form, native, setting.entity),
         formula=formula,
         required_by=(Side.GHL,) if {*ghl} & {*GHL[setting.entity].required} else (),
+        within=GHL[setting.entity].within.get(native, ""),
     )
     for word, what, remedy in _objections(form, built, setting):
         setting.problems.add(

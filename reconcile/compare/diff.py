@@ -47,6 +47,8 @@ def make_delta(stage: Stage, mapped: EntityMap) -> None:
     stage.make("compare/delta", entity=entity)
     for cells in beside(stage, entity, where="NOT excluded"):
         stage.make("compare/delta_part", entity=entity, fields=mapped.fields, cells=cells)
+    if mapped.joint:
+        stage.make("compare/joint_moves", entity=entity, joint=mapped.joint)
 
 
 def beside(stage: Stage, entity: Entity, *, where: str = "true") -> Iterator[str]:

@@ -28,7 +28,14 @@ def judge(stage: Stage, mapped: EntityMap) -> None:
         return
     # A table of some hundred rows, however many differences there are.
     stage.fill("verdict", _VERDICT, [list(_verdicts(mapped))])
-    stage.make("compare/judged_now", entity=entity, consents=mapped.consents)
+    together = sorted({name for pair in mapped.joint for name in pair})
+    stage.make("compare/judged_now", entity=entity, consents=mapped.consents, together=together)
+
+
+def keep_together(stage: Stage, mapped: EntityMap) -> None:
+    """Let no verdict in `judged_e` write one of the values that say something only together."""
+    if mapped.joint and stage.some(f"judged_{mapped.entity}"):
+        stage.make("compare/joint_verdicts", entity=mapped.entity, joint=mapped.joint)
 
 
 def keep_consents(stage: Stage, mapped: EntityMap) -> None:

@@ -81,7 +81,8 @@ def _differences(
     reason = "another record has it" if outcome.code in SHARED else "it takes no such value"
     refused = _refused(mapped, operation, outcome)
     # Which of several the answer is about, it does not say: the next run sends each by itself.
-    code = AMONG if len(refused) > 1 else outcome.code
+    together = any({name for name, _ in refused} <= {*pair} for pair in mapped.joint)
+    code = outcome.code if together or len(refused) == 1 else AMONG
     for (name, item), (sent, stored) in refused.items():
         digest = "" if name == WHOLE else field_digest(mapped.field(name))
         yield Difference(
@@ -187,6 +188,7 @@ def ask(stage: Stage, mapped: EntityMap) -> None:
         partly=_partly(stage, entity),
         shared=SHARED,
         among=AMONG,
+        joint=mapped.joint,
     )
     stage.make("plan/refused_asked", entity=entity)
     stage.make("plan/refused", entity=entity)

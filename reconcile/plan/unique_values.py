@@ -62,8 +62,14 @@ def take_turns(stage: Stage, mapped: EntityMap) -> None:
     """
     entity = mapped.entity
     stage.make("plan/lot", entity=entity)
-    turns_of = dict.fromkeys(refused_among(stage, mapped), (FIRST, False))
-    turns_of |= {place: (turn.turn, turn.room) for place, turn in _passing_on(stage, mapped)}
+    turns_of = {place: (place[1], FIRST, False) for place in refused_among(stage, mapped)}
+    for part, whole in mapped.joint:
+        # What says something only together is never written apart.
+        for link_id, field, side in list(turns_of):
+            if field in (part, whole):
+                turns_of |= {(link_id, name, side): (whole, FIRST, False) for name in (part, whole)}
+    for place, turn in _passing_on(stage, mapped):
+        turns_of[place] = (place[1], turn.turn, turn.room)
     if turns_of:
         rows = [(*place, *turn) for place, turn in turns_of.items()]
         stage.fill(f"lot_{entity}", _LOT, [rows])
@@ -94,6 +100,7 @@ _LOT = [
     ("link_id", "VARCHAR"),
     ("field", "VARCHAR"),
     ("target", "VARCHAR"),
+    ("lot", "VARCHAR"),
     ("turn", "INTEGER"),
     ("room", "BOOLEAN"),
 ]

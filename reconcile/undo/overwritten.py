@@ -9,7 +9,7 @@ from reconcile.undo.compensation import NOT_MAPPED, Undo, inverse
 from reconcile.undo.present import Present, parent_now
 from reconcile.values import consent
 from reconcile.values.jsonl import line
-from reconcile.values.mapping import TAGS
+from reconcile.values.mapping import TAGS, EntityMap
 
 _OPPOSITE = {OpKind.ADD_TAGS: OpKind.REMOVE_TAGS, OpKind.REMOVE_TAGS: OpKind.ADD_TAGS}
 
@@ -24,23 +24,22 @@ def restore_fields(plan: Undo, operation: Operation, outcome: Outcome, present: 
     if record is None or record.deleted:
         plan.leave(operation, operation.key, _GONE)
         return
-    current = present.mapping[operation.entity].decode(record, operation.side)
+    mapped = present.mapping[operation.entity]
+    current = mapped.decode(record, operation.side)
     written = _written(operation, outcome)
     if unmapped := sorted(written.keys() - current.keys()):
         plan.leave(operation, operation.key, f"{NOT_MAPPED}: {', '.join(unmapped)}")
-    loose = consent.loosened_back(operation, current, present.mapping[operation.entity].consents)
+    loose = consent.loosened_back(operation, current, mapped.consents)
     if loose:
         plan.leave(operation, operation.key, f"{_STAYS_NO}: {', '.join(loose)}")
-    changed = []
+    known = {name: cell for name, cell in written.items() if name in current and name not in loose}
+    changed = _changed_since(mapped, operation, known, current)
     back: dict[str, Cell] = {}
-    for name, cell in written.items():
-        if name not in current or name in loose:
+    for name in known:
+        if name in changed:
             continue
         before = operation.before.get(name)
-        # What it wrote, or what was there before: nobody else touched the field since.
-        if current[name] not in (cell, before):
-            changed.append(name)
-        elif current[name] != before:
+        if current[name] != before:
             back[name] = before
     if changed:
         names = ", ".join(sorted(changed))
@@ -51,6 +50,24 @@ def restore_fields(plan: Undo, operation: Operation, outcome: Outcome, present: 
         plan.operations.append(
             inverse(plan, operation, kind, parent, record, before=before_undo, after=back)
         )
+
+
+def _changed_since(
+    mapped: EntityMap, operation: Operation, written: Cells, current: Cells
+) -> set[str]:
+    """The fields that somebody else changed since, with what says something only together with one.
+
+    GHL would choose a deal's stage where its pipeline alone went back.
+    """
+    changed = set()
+    for name, cell in written.items():
+        # What it wrote, or what was there before: nobody else touched the field since.
+        if current[name] not in (cell, operation.before.get(name)):
+            changed.add(name)
+    for pair in mapped.joint:
+        if not changed.isdisjoint(pair):
+            changed |= written.keys() & set(pair)
+    return changed
 
 
 def _written(operation: Operation, outcome: Outcome) -> Cells:

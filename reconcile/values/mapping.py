@@ -49,12 +49,13 @@ class Field:
     `app` and `ghl` are native field names (two for a name split in first and last; none for a
     constant's other side). `fallback` is written on create where the source is blank; `required`
     makes a record without value and fallback unsyncable; `required_by` are the sides that are known
-    to refuse one, to which none is sent. `constant` is the value itself: a record
-    that holds another one is not of this entity (see `EntityMap.filters`); with `create_only` it is
-    written into new records and never looked at again. `also` names native fields of a side that
-    hold further values of the same kind (GHL's additionalEmails): they count when matching and are
-    never written. With a `formula` the value is computed of the native fields of the side that it
-    flows from, and is never written there.
+    to refuse one, to which none is sent. `within` is the native field of GHL's in whose value alone
+    this one means something, as a stage is one of its pipeline. `constant` is the value itself: a
+    record that holds another one is not of this entity (see `EntityMap.filters`); with
+    `create_only` it is written into new records and never looked at again. `also` names native
+    fields of a side that hold further values of the same kind (GHL's additionalEmails): they count
+    when matching and are never written. With a `formula` the value is computed of the native fields
+    of the side that it flows from, and is never written there.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Field:
     formula: Formula | None = None
     # What a side is like is no part of what the pair file declares, nor of its digest.
     required_by: tuple[Side, ...] = dataclasses.field(default=(), compare=False)
+    within: str = dataclasses.field(default="", compare=False)
 
     def required_on(self, side: Side) -> bool:
         """Whether a blank may not be written to `side`."""
@@ -204,6 +206,17 @@ class EntityMap:
     def has_tags(self) -> bool:
         """Whether this entity carries tags."""
         return any(candidate.name == TAGS for candidate in self.fields)
+
+    @property
+    def joint(self) -> tuple[tuple[str, str], ...]:
+        """The names of fields that say something only together: a part, and what it is a part of.
+
+        What every record holds alike is in no question, and not among them.
+        """
+        wholes = {field.ghl[0]: field for field in self.fields if len(field.ghl) == 1}
+        parts = [field for field in self.fields if field.within in wholes]
+        pairs = [(part, wholes[part.within]) for part in parts]
+        return tuple((part.name, whole.name) for part, whole in pairs if whole.constant is None)
 
     @property
     def selecting(self) -> tuple[Field, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from flows.jobs.full import FULL
 from flows.jobs.undo import Undo
 from flows.outcome.tell import Told
 from flows.runner import run_job
+from reconcile.ledger.ledger import Decision, Ledger
 
 PAIR = """\
 pair = "acme"
@@ -168,3 +170,149 @@ def test_p4_what_ghl_would_not_take_is_asked_about(shop: Shop) -> None:
     told = shop.night()
     assert len(told.document["holds"]) == 3
     assert "Boiler" in {row[0] for row in shop.ghl()}
+
+
+def _asked(told: Told) -> dict[str, str]:
+    """The questions and held values about deals: why, by field."""
+    holds = [hold for hold in told.document["holds"] if hold["entity"] == "opportunity"]
+    return {hold["field"]: hold["because"] for hold in holds if hold["field"]}
+
+
+def _answer(shop: Shop, choice: str, *fields: str) -> None:
+    """Somebody answers the questions about these fields."""
+    ledger = Ledger(f"sqlite:///{shop.folder}/store/ledger.db", "acme")
+    for row in ledger.holds():
+        if json.loads(str(row.body)).get("field") in fields:
+            at = "2026-01-01T00:00:00Z"
+            ledger.decide(Decision(row.hold_id, choice, row.values_digest, "Ada", at, ""))
+    ledger.close()
+
+
+def _deal(rows: set[Any], name: str = "Boiler") -> tuple[str, str]:
+    """The pipeline and the stage of the deal of that name."""
+    return next((row[1], row[2]) for row in rows if row[0] == name)
+
+
+BOILER = "UPDATE deals SET pipeline = '{}', stage = '{}' WHERE title = 'Boiler'"
+
+
+@pytest.mark.parametrize(
+    ("in_app", "in_ghl"),
+    [
+        pytest.param(("Care", "Asked"), ("Repairs", "Done"), id="both-moved-the-stage"),
+        pytest.param(
+            ("Care", "New"), ("Repairs", "Done"), id="one-the-pipeline-the-other-the-stage"
+        ),
+        pytest.param(("Repairs", "Done"), ("Care", "New"), id="the-other-way-round"),
+        pytest.param(("Repairs", "Done"), ("Care", "Asked"), id="ghl-moved-both"),
+    ],
+)
+@pytest.mark.parametrize("choice", ["app", "ghl"])
+def test_a_stage_is_one_of_its_pipeline(
+    shop: Shop, in_app: tuple[str, str], in_ghl: tuple[str, str], choice: str
+) -> None:
+    """Where each side moved a deal, nothing of it is written until both values are answered, and then one side's deal stands."""
+    shop.night()
+    shop.app(BOILER.format(*in_app))
+    shop.box.edit_opportunity(shop.key("Boiler"), pipeline=in_ghl[0], stage=in_ghl[1])
+    for _ in range(2):
+        told = shop.night()
+        assert (_deal(shop.app()), _deal(shop.ghl())) == (in_app, in_ghl)
+        assert _asked(told).keys() == {"pipeline", "stage"}
+        assert not told.document["changes"]
+
+    _answer(shop, choice, "stage")
+    told = shop.night()
+    assert (_deal(shop.app()), _deal(shop.ghl())) == (in_app, in_ghl)
+    assert "waits for its pipeline" in _asked(told)["stage"]
+
+    _answer(shop, choice, "pipeline")
+    told = shop.night()
+    assert not _asked(told)
+    won = in_app if choice == "app" else in_ghl
+    assert (_deal(shop.app()), _deal(shop.ghl())) == (won, won)
+    assert not shop.night().document["changes"]
+
+
+def test_answers_that_part_the_two_are_not_carried_out(shop: Shop) -> None:
+    """The app's pipeline with GHL's stage is nobody's deal: both wait, and say so."""
+    shop.night()
+    shop.app(BOILER.format("Care", "Asked"))
+    shop.box.edit_opportunity(shop.key("Boiler"), stage="Done")
+    shop.night()
+    _answer(shop, "app", "pipeline")
+    _answer(shop, "ghl", "stage")
+    asked = _asked(shop.night())
+    assert (_deal(shop.app()), _deal(shop.ghl())) == (("Care", "Asked"), ("Repairs", "Done"))
+    assert "waits for its stage, which goes the other way" in asked["pipeline"]
+    assert "waits for its pipeline, which goes the other way" in asked["stage"]
+
+
+def test_a_pipeline_does_not_move_a_deal_to_a_stage_that_nobody_chose(shop: Shop) -> None:
+    """GHL would put the deal on the new pipeline's first stage, in place of the one that a person set."""
+    shop.box.edit_opportunity(shop.key("Boiler"), stage="Done")
+    shop.night()
+    shop.app("UPDATE deals SET pipeline = 'Care' WHERE title = 'Boiler'")
+    shop.night()
+    asked = _asked(shop.night())
+    assert _deal(shop.ghl()) == ("Repairs", "Done")
+    assert _deal(shop.app()) == ("Care", "Done")
+    assert "pipeline" in asked
+    shop.app(BOILER.format("Care", "Asked"))
+    shop.night()
+    assert _deal(shop.ghl()) == ("Care", "Asked")
+
+
+def test_an_undo_leaves_a_pipeline_whose_stage_was_changed_since(shop: Shop) -> None:
+    """What a run moved goes back whole, or not at all."""
+    shop.box.edit_opportunity(shop.key("Boiler"), stage="Done")
+    shop.night()
+    shop.app(BOILER.format("Care", "Asked"))
+    moved = shop.night()
+    shop.box.edit_opportunity(shop.key("Boiler"), stage="New")
+    undone = run_job(shop.pair, Undo(of=moved.document["run_id"]))
+    assert _deal(shop.ghl()) == ("Care", "New")
+    assert "changed since" in str(undone.document)
+
+
+def test_a_stage_that_ghl_lacks_keeps_its_pipeline_back(shop: Shop) -> None:
+    """Of values that GHL refused together, the others travel by themselves; the stage and the pipeline stay one value."""
+    shop.night()
+    shop.app(
+        "UPDATE deals SET pipeline = 'Care', stage = 'Nowhere', amount = 75 WHERE title = 'Boiler'"
+    )
+    for _ in range(3):
+        told = shop.night()
+        assert _deal(shop.ghl()) == ("Repairs", "New")
+    assert ("Boiler", "Repairs", "New", "open", 75) in shop.ghl()
+    assert _asked(told).keys() == {"pipeline", "stage"}
+
+    shop.app("UPDATE deals SET stage = 'Asked' WHERE title = 'Boiler'")
+    told = shop.night()
+    assert _deal(shop.ghl()) == ("Care", "Asked")
+    assert not _asked(told)
+
+
+@pytest.mark.parametrize("rule", ["app", "ghl", "newest"])
+def test_a_rule_decides_about_both(shop: Shop, rule: str) -> None:
+    """Of a deal that one side moved to a pipeline and the other to a stage, a rule takes one side's whole."""
+    shop.app("ALTER TABLE deals ADD COLUMN changed TEXT DEFAULT '2026-01-01T00:00:00Z'")
+    file = shop.folder / "acme.toml"
+    text = file.read_text().replace(
+        'parent = "person"', 'parent = "person"\nmodified_at = "changed"'
+    )
+    for name in ("pipeline", "stage"):
+        text = text.replace(
+            f'{name} = "{name}"', f'{name} = {{ ghl = "{name}", conflict = "{rule}" }}'
+        )
+    file.write_text(text)
+    ruled = replace(shop, pair=load(file, environ={"GHL_TOKEN": "pit-whole"}))
+    ruled.night()
+    ruled.app(
+        "UPDATE deals SET pipeline = 'Care', changed = '2099-01-01T00:00:00Z' WHERE title = 'Boiler'"
+    )
+    ruled.box.edit_opportunity(ruled.key("Boiler"), stage="Done")
+    told = ruled.night()
+    won = ("Repairs", "Done") if rule == "ghl" else ("Care", "New")
+    assert (_deal(ruled.app()), _deal(ruled.ghl())) == (won, won)
+    assert "pipeline and stage count as one" in str(told.document["changes"])

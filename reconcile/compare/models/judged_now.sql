@@ -74,7 +74,21 @@ question AS (
     SELECT
         d.* EXCLUDE (on_record, verdict, because),
         CASE WHEN d.on_record IS NULL THEN d.verdict ELSE 'leave' END AS action,
+        {% if together %}
+        coalesce(
+            d.on_record,
+            d.because || CASE
+                WHEN
+                    d.kind = 'conflict'
+                    AND d.field IN ({{ together | map('literal') | join(', ') }})
+                    AND (d.app IS NOT DISTINCT FROM d.base_app OR d.ghl IS NOT DISTINCT FROM d.base_ghl)
+                    THEN ': {{ together | join(' and ') }} count as one'
+                ELSE ''
+            END
+        ) AS because,
+        {% else %}
         coalesce(d.on_record, d.because) AS because,
+        {% endif %}
         {{ hold_id('conflict', entity, 'd.link_id', 'd.field', "coalesce(d.item, '')") }} AS hold_id,
         {{ shown_values('d') }} AS values_digest
     FROM looked_up AS d

@@ -1,8 +1,9 @@
--- lot_{e}: a field that is written by itself, in its turn, so that a unique value may pass from one record to another
+-- lot_{e}: a field that is written apart from its record, in its turn, as where a unique value passes from one to another
 CREATE OR REPLACE TABLE lot_{{ entity }} (
     link_id VARCHAR,
     field VARCHAR,
     target VARCHAR,  -- the side
+    lot VARCHAR,  -- the fields of one lot are one write
     turn INTEGER,
     room BOOLEAN  -- the old value is cleared first, to break a ring
 );

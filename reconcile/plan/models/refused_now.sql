@@ -2,6 +2,7 @@
 --
 -- The side takes no such value; or another record has it still, or is as it was when it was named. Who waits for one that keeps
 -- its value, as that one's own new value is refused, would be refused as well.
+{% from 'compare/models/_joint.sql' import together with context %}
 {% from 'plan/models/_holders.sql' import holders with context %}
 CREATE OR REPLACE TABLE refused_now AS
 WITH RECURSIVE due AS (
@@ -18,7 +19,7 @@ WITH RECURSIVE due AS (
     WHERE j.action = 'agree'
 ),
 
-refused_before AS (
+refused_then AS (
     SELECT
         d.*,
         r.run_id,
@@ -39,6 +40,22 @@ refused_before AS (
             AND r.stored IS NOT DISTINCT FROM d.stored
     -- What was refused among others is sent by itself first.
     WHERE r.code <> {{ among | literal }}
+),
+
+refused_before AS (
+    FROM refused_then{{ ' AS d' if joint }}
+    {% if joint %}
+    -- With another value of what it says something together with, it was never sent.
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM due AS o
+        ANTI JOIN refused_then AS r ON o.link_id = r.link_id AND o.field = r.field AND o.target = r.target
+        WHERE
+            d.link_id = o.link_id
+            AND d.target = o.target
+            AND {{ together() }}
+    )
+    {% endif %}
 ),
 
 holder AS (

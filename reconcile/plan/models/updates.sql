@@ -36,7 +36,7 @@ turned AS (
         d.new_value,
         {% endif %}
         CASE WHEN l.room THEN NULL ELSE d.previous END AS previous,
-        coalesce(l.field, '') AS lot,
+        coalesce(l.lot, '') AS lot,
         coalesce({{ phases.PASS_ON }} + l.turn / 1000, {{ phases.UPDATE }}) AS phase,
         coalesce(l.room, false) AS room
     FROM due AS d

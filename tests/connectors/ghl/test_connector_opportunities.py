@@ -53,7 +53,7 @@ def made(host: Hosted, contact: str, **fields: Json) -> Reply:
             {"pipelineId": "p1", "pipelineStageId": "s1"},
             {"pipelineId": "p2", "pipelineStageId": "c2"},
         ),
-        ({"pipeline": "Care"}, {"pipelineId": "p1", "pipelineStageId": "s2"}, {"pipelineId": "p2"}),
+        ({"pipeline": "Care"}, {"pipelineId": "p1"}, {"pipelineId": "p2"}),
         ({"name": "Roof"}, {}, {"name": "Roof"}),
     ],
 )
@@ -82,6 +82,12 @@ def test_no_name_is_guessed(fields: dict[str, Json], said: str) -> None:
     """What GHL does not have, has twice, or has in another pipeline is refused by its name."""
     with pytest.raises(InvalidField, match=said):
         KNOWN.spelled(fields, {})
+
+
+def test_no_deal_is_moved_to_a_stage_that_nobody_chose() -> None:
+    """A pipeline without a stage of the deal's name is refused: GHL would choose one."""
+    with pytest.raises(InvalidField, match="no stage of the pipeline 'Care' called 'Signed'"):
+        KNOWN.spelled({"pipeline": "Care"}, {"pipelineId": "p1", "pipelineStageId": "s2"})
 
 
 def test_what_cannot_be_is_refused_unsent(host: Hosted) -> None:

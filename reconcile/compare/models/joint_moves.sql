@@ -1,0 +1,15 @@
+-- changes delta_{e}: values that say something only together, of which each side moved its own, are a conflict
+--
+-- A blank that the other side fills contradicts nothing.
+{% from 'compare/models/_joint.sql' import together with context %}
+UPDATE delta_{{ entity }} AS d
+SET kind = 'conflict'
+FROM delta_{{ entity }} AS o
+WHERE
+    d.link_id = o.link_id
+    AND {{ together() }}
+    AND d.kind IN ('app_moved', 'ghl_moved')
+    AND o.kind IN ('app_moved', 'ghl_moved', 'conflict')
+    AND d.kind <> o.kind
+    AND d.app IS NOT NULL
+    AND d.ghl IS NOT NULL;
