@@ -132,7 +132,9 @@ def diff(stage: Stage, mapping: Mapping, *, whole: bool = True) -> None:
 
     def absences(stage: Stage) -> None:
         for mapped in mapping.entities:  # parents first: what hangs on one follows it
-            judge_absences(stage, mapped, children=mapping.children(mapped.entity))
+            children = mapping.children(mapped.entity)
+            referring = mapping.referring(mapped.entity)
+            judge_absences(stage, mapped, children=children, referring=referring)
 
     stage.together(absences, *(partial(make_delta, mapped=mapped) for mapped in mapping.entities))
     reused_keys.leave(stage, mapping)

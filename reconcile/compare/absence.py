@@ -22,11 +22,18 @@ def note_unproven(stage: Stage, entity: Entity, side: Side, keys: Iterable[str])
         stage.rows(f"INSERT INTO unproven_{entity} (side, key) VALUES (?, ?)", side.value, key)
 
 
-def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[EntityMap] = ()) -> None:
+def judge_absences(
+    stage: Stage,
+    mapped: EntityMap,
+    *,
+    children: Sequence[EntityMap] = (),
+    referring: Sequence[tuple[Entity, int]] = (),
+) -> None:
     """Create `absence_e`, one row for each link that lost an end.
 
     Nothing is concluded on the word of one absence alone. `children` are what hangs on a contact:
-    one that was added or changed where the contact is still there is a change of the contact.
+    one that was added or changed where the contact is still there is a change of the contact. So
+    is one of those `referring` to a record by the value at that place: a contact to its company.
     """
     entity = mapped.entity
     stage.make("compare/absence", entity=entity)
@@ -38,6 +45,7 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
         "compare/absence_now",
         entity=entity,
         children=[each.entity for each in children],
+        referring=referring,
         fields=mapped.fields,
         policy={side.value: mapped.delete.get(side, OnDelete.HOLD) for side in Side},
         absent_runs=mapped.absent_runs,

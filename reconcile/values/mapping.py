@@ -316,6 +316,16 @@ class Mapping:
         directories = [codec.directory for codec in linked if codec.entity is entity]
         return [directory for directory in directories if directory is not None]
 
+    def referring(self, entity: Entity) -> list[tuple[Entity, int]]:
+        """The kinds whose records name one of `entity`, each with the place of that value."""
+        named = [
+            (mapped, field)
+            for mapped in self.entities
+            for field in mapped.fields
+            if isinstance(field.codec, Linked) and field.codec.entity is entity
+        ]
+        return [(mapped.entity, mapped.place(field.name)) for mapped, field in named]
+
     def people(self) -> list[EntityMap]:
         """The maps of the kinds that are people."""
         return [mapped for mapped in self.entities if mapped.entity.spec.person]

@@ -131,19 +131,48 @@ def test_a_link_to_what_is_gone_waits_alone(world: World, gone: Side) -> None:
 
 
 @pytest.mark.parametrize("gone", Side)
-def test_a_link_to_what_goes_in_the_same_run_is_not_sent(world: World, gone: Side) -> None:
-    """Who is linked on one side to a company that was deleted on the other arrives without it, and the company goes: nobody is left at it."""
+@pytest.mark.parametrize("who", ["entered there", "changed to it"])
+def test_a_company_that_somebody_new_belongs_to_does_not_go_unasked(
+    world: World, gone: Side, who: str
+) -> None:
+    """Deleted on one side, and given to somebody on the other: that is a change of it, and what was typed there stays until somebody answers."""
     world.set_vices(gone, rejects=points_nowhere(world, gone))
     kept = world.sides[gone.other]
     acme = key_of(world, gone.other, "Acme")
     world.sides[gone].delete(Entity.COMPANY, key_of(world, gone, "Acme"))
-    kept.put(Entity.CONTACT, {"email": "new@acme.example", "company": acme})
-    result = world.run()
-    assert {outcome.status for outcome in result.outcomes} == {Status.DONE}
-    assert [each.key for each in result.of(OpKind.DELETE)] == [acme]
-    assert employers(world, gone)["new@acme.example"] is None
+    email = "new@acme.example"
+    if who == "entered there":
+        kept.put(Entity.CONTACT, {"email": email, "company": acme})
+    else:
+        email = "hi@bond.example"
+        kept.edit(Entity.CONTACT, contact(world, gone.other, email), {"company": acme})
+    for _ in range(2):
+        result = world.run()
+        (question,) = [hold for hold in result.holds if hold.kind == "delete"]
+        assert not result.of(OpKind.DELETE)
+        assert employers(world, gone.other)[email] == "Acme"
+        assert "somebody new belongs to it" in question.because
+
+    world.decide(question, "restore")
+    world.run()
+    assert employers(world, gone)[email] == "Acme"
     after = world.run()
     assert (after.writes, after.holds) == ((), ())
+
+
+@pytest.mark.parametrize("gone", Side)
+def test_a_company_goes_with_the_answer_though_somebody_belongs_to_it(
+    world: World, gone: Side
+) -> None:
+    """The answer to delete it is carried out, and nobody is left at it."""
+    kept = world.sides[gone.other]
+    acme = key_of(world, gone.other, "Acme")
+    world.sides[gone].delete(Entity.COMPANY, key_of(world, gone, "Acme"))
+    kept.put(Entity.CONTACT, {"email": "new@acme.example", "company": acme})
+    (question,) = [hold for hold in world.run().holds if hold.kind == "delete"]
+    world.decide(question, "delete")
+    assert [each.key for each in world.run().of(OpKind.DELETE)] == [acme]
+    assert employers(world, gone)["new@acme.example"] is None
 
 
 NAMED = contacts(

@@ -1,7 +1,7 @@
 -- into absence_{e}: every link that lost an end, what that may mean, and what is done about it
 --
 -- Never on the word of one absence alone: what hangs on a contact that is still there, a merge, and answers count as well.
-{% from 'compare/models/_hanging.sql' import touched, waits, without_other_end with context %}
+{% from 'compare/models/_hanging.sql' import given, touched, waits, without_other_end with context %}
 {% from 'compare/models/_strayed.sql' import with_survivor with context %}
 INSERT INTO absence_{{ entity }} BY NAME
 WITH lost AS (  -- noqa: ST03
@@ -47,6 +47,7 @@ remaining AS (
         CASE WHEN gone = 'app' THEN l.ghl_key ELSE l.app_key END AS key,
         CASE WHEN gone = 'app' THEN g.version ELSE a.version END AS version,
         CASE WHEN gone = 'app' THEN {{ touched('ghl', 'g') }} ELSE {{ touched('app', 'a') }} END AS touched,  -- noqa: PRS, LT02
+        CASE WHEN gone = 'app' THEN {{ given('ghl') }} ELSE {{ given('app') }} END AS given,  -- noqa: PRS, LT02
         CASE WHEN gone = 'app' THEN g.cells ELSE a.cells END AS cell_list,
         CASE WHEN gone = 'app' THEN {{ without_other_end('ghl', 'app') }} ELSE {{ without_other_end('app', 'ghl') }} END AS children,
         CASE WHEN gone = 'app' THEN {{ waits('ghl', 'app') }} ELSE {{ waits('app', 'ghl') }} END AS waits,
@@ -104,7 +105,7 @@ remaining AS (
 described AS (
     SELECT
         -- What was moved is changed, and does not go with its former contact.
-        * EXCLUDE (cell_list) REPLACE (touched OR moved AS touched, follows AND NOT moved AS follows),
+        * EXCLUDE (cell_list) REPLACE (touched OR given OR moved AS touched, follows AND NOT moved AS follows),
         coalesce(heir, merged) AS survivor,
         {{ hold_id('delete', entity, 'link_id') }}
         IN (SELECT q.hold_id FROM in_question AS q WHERE q.doubted) AS asked,
@@ -150,7 +151,7 @@ judged AS (
 )
 
 SELECT
-    j.* EXCLUDE (heir, by_children, children, changed, waits, asked, moved, action),
+    j.* EXCLUDE (heir, by_children, children, changed, waits, asked, moved, given, action),
     CASE
         WHEN j.action = 'hold' AND d.choice = 'delete' THEN 'mirror'
         WHEN j.action = 'hold' AND d.choice = 'keep' THEN 'ignore'
@@ -185,7 +186,11 @@ SELECT
         WHEN touched AND j.action = 'hold'
             THEN
                 'deleted in ' || where_gone || ', changed in ' || where_kept
-                || CASE WHEN moved THEN ': it hangs on another contact there now' ELSE '' END
+                || CASE
+                    WHEN moved THEN ': it hangs on another contact there now'
+                    WHEN given THEN ': somebody new belongs to it there'
+                    ELSE ''
+                END
         WHEN asked AND j.action = 'hold'
             THEN
                 'deleted in ' || where_gone
