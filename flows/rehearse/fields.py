@@ -39,12 +39,14 @@ class Played:
     """A mapped field.
 
     `typed` are the sides on which people type into it, `choices` the only values that GHL takes.
+    `shows` are those that cannot be written at all: what they show follows from other values.
     """
 
     entity: Entity
     field: Field
     typed: tuple[Side, ...]
     choices: tuple[str, ...] = ()
+    shows: tuple[Side, ...] = ()
 
     @property
     def name(self) -> str:
@@ -91,6 +93,7 @@ def played(mapping: PairMapping, natives: Natives) -> list[Played]:
             field,
             tuple(_typed(mapped, field, natives)),
             tuple(_choices(mapped, field, natives)),
+            tuple(_shows(mapped, field, natives)),
         )
         for mapped in mapping.entities
         for field in mapped.fields
@@ -117,6 +120,15 @@ def _typed(mapped: EntityMap, field: Field, natives: Natives) -> Iterator[Side]:
             continue
         known = natives[side].get(mapped.entity, {}).get(names[0])
         if known is not None and known.writable:
+            yield side
+
+
+def _shows(mapped: EntityMap, field: Field, natives: Natives) -> Iterator[Side]:
+    """The sides that take no value of the field."""
+    for side in Side:
+        known = natives[side].get(mapped.entity, {})
+        names = field.native(side)
+        if names and all(name in known and not known[name].writable for name in names):
             yield side
 
 
@@ -153,6 +165,7 @@ def _rule(one: Played, uid: Callable[[Known], str]) -> Rule:
         consent=rule.consent,
         opt_in=rule.opt_in,
         names=one.names.value if one.names else "",
+        follows=tuple(side.value for side in one.shows),
         shown=partial(_named, one.names, uid) if one.names else partial(_shown, field),
     )
 

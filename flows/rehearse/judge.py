@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from flows.rehearse import consents, strangers
+from flows.rehearse import consents, given, strangers
 from flows.rehearse.book import SIDES, Book, Cell, Ident, Seen, Typed, other
 from flows.rehearse.findings import Finding
 from flows.rehearse.rules import Row, Rule, Rules, Value, base
@@ -322,8 +322,11 @@ class Judge:
         ident = (cell[0], cell[1])
         was = {side: self._was(before, side, ident, cell[2]) for side in SIDES}
         for side in SIDES:
-            if before.row(side, ident) is None or ident not in self.met:
-                self._given(cell, side, was, now)
+            earlier = before.row(side, ident)
+            if earlier is None or ident not in self.met:
+                given.to_new(self.book, cell, side, was, now)
+            if earlier is not None and side in self._rule(cell[0], cell[2]).follows:
+                given.anew(self.book, cell, side, was, now)
         owed = dict(self.book.pending.get(cell, {}))
         for side in SIDES:
             key = ends[side].key
@@ -363,29 +366,6 @@ class Judge:
         """
         first = min((one.day for one in owed), default=self.day)
         return self.day - first <= 2 * self.sweep + 2 and self.sweep > 0
-
-    def _given(
-        self,
-        cell: Cell,
-        side: str,
-        was: dict[str, Value],
-        now: dict[str, Value],
-    ) -> None:
-        """What a side gives a new record by itself counts as typed there while the run went on."""
-        across = was[other(side)]
-        if now[side] is None or across is not None:
-            return
-        if self.book.pending.get(cell):
-            return
-        self.book.type(
-            side,
-            (cell[0], cell[1]),
-            cell[2],
-            now[side],
-            0,
-            0.0,
-            during=True,
-        )
 
     def _gone(self, cell: Cell, side: str, value: Value) -> bool:
         """Whether a value names a record that the run took away."""

@@ -29,7 +29,8 @@ class Rule:
     a value of its own. `owner` is the side that a one-way field comes from, and `leaves` says that
     what the other one holds stays. `alone`: only one record of a side may hold the value.
     `consent`: it says whether a person may be written to; `opt_in` that a yes of its travels.
-    `names`: it holds the uid of a record of that kind.
+    `names`: it holds the uid of a record of that kind. `follows`: the sides on which nobody can
+    write it: what they show follows from other values, as a company's name that is read by its key.
     """
 
     loses: str = ""
@@ -41,6 +42,7 @@ class Rule:
     consent: bool = False
     opt_in: bool = False
     names: str = ""
+    follows: Collection[str] = ()
     shown: Shown = _as_it_is
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from flows.rehearse.book import Book, Ident, Seen
 from flows.rehearse.judge import Judge
-from flows.rehearse.rules import ALLOWED, DENIED, PERMANENT, Row, Value
+from flows.rehearse.rules import ALLOWED, DENIED, PERMANENT, Row, Rule, Value
 from flows.rehearse.told import Told
 from tests.soak.values import RULES
 
@@ -236,6 +236,48 @@ def test_whose_firm_is_gone_works_nowhere() -> None:
     assert "invented" not in _judged(book, before, nowhere, _told(1))
     stays = _seen({ANN: app}, {ANN: _people(None, None)[1], FIRM: firm})
     assert "invented" in _judged(Book(), before, stays, _told(1))
+
+
+def _named(firms: tuple[Value, Value], names: tuple[Value, Value]) -> Seen:
+    """Ann, whose firm's name the app reads by its key, while GHL has a text for it: the app's and GHL's."""
+    rows = {}
+    for side, firm, name in zip(("app", "ghl"), firms, names, strict=True):
+        ann = Row(side, None, {"firm_id": firm, "firm_name": name})
+        rows[side] = {ANN: ann, ("company", "F2"): Row(f"{side} F2", None, {})}
+    return _seen(rows["app"], rows["ghl"])
+
+
+FOLLOWS = {**RULES, ("contact", "firm_name"): Rule(owner="app", follows=("app",))}
+
+
+def test_a_name_that_is_only_read_follows_the_key() -> None:
+    """Where a run carries the firm, the name that the app reads by it is no run's invention; it is owed to GHL by the night after."""
+    book = _typed(ANN, "firm_id", "F2", side="ghl")
+    judge = Judge(book, FOLLOWS, met={ANN, ("company", "F2")})
+    there = ("F2", "F2")
+    before = _named((None, "F2"), (None, None))
+    carried, whole = _named(there, ("Acme", None)), _named(there, ("Acme", "Acme"))
+    assert judge.night(2, before, carried, _told()) == []
+    assert [one.kind for one in judge.night(3, carried, carried, _told(1))] == ["unmentioned"]
+    assert judge.night(4, carried, whole, _told()) == []
+    assert not book.pending
+
+
+def test_a_name_that_is_only_read_goes_with_the_key() -> None:
+    """Where a question about the firm was decided for GHL, what the app showed for it is not lost."""
+    book = _typed(ANN, "firm_name", "Beta")
+    there = ("F2", "F2")
+    before, after = _named(there, ("Beta", "Acme")), _named(there, ("Acme", "Acme"))
+    assert Judge(book, FOLLOWS, met={ANN}).night(2, before, after, _told()) == []
+    assert not book.pending
+
+
+def test_a_name_that_a_side_takes_is_no_follower() -> None:
+    """On the side where people type it a name of nobody is still invented."""
+    there = ("F2", "F2")
+    before, after = _named(there, ("Acme", "Acme")), _named(there, ("Acme", "Beta"))
+    (found,) = Judge(Book(), FOLLOWS, met={ANN}).night(2, before, after, _told(1))
+    assert found.kind == "invented"
 
 
 def test_an_element_that_a_run_takes_from_a_set_is_seen() -> None:
