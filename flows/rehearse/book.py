@@ -105,7 +105,7 @@ class Book:
     def compare(self, before: Seen, after: Seen, day: int, at: float) -> None:
         """Enter what people did between two looks, while no run was under way."""
         for side in SIDES:
-            for ident in before.rows[side].keys() | after.rows[side].keys():
+            for ident in sorted(before.rows[side].keys() | after.rows[side].keys()):
                 was, now = before.row(side, ident), after.row(side, ident)
                 self._compare_one(
                     side,
@@ -149,7 +149,7 @@ class Book:
         if was is None:
             self.gone[ident].pop(side, None)
         old = was.cells if was is not None else {}
-        for name in old.keys() | now.cells.keys():
+        for name in sorted(old.keys() | now.cells.keys()):
             if old.get(name) != now.cells.get(name):
                 moment = self.moments.get((side, (*ident, base(name))), at)
                 self.type(

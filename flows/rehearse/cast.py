@@ -16,6 +16,7 @@ from flows.rehearse.rules import Row, Value
 from flows.rehearse.sides import Held
 from reconcile.entities import OWNER
 from reconcile.model import Entity, Side
+from reconcile.values.codecs import Name
 
 FEW = 12
 """A field with at most so many different values, each of them often, is a choice to people."""
@@ -192,6 +193,15 @@ class Cast:
             or one.field.codec.name in ("email", "phone")
         ]
         return {one.name: self.value(one) for one in chosen}
+
+    def stranger(self, fields: Iterable[Played], to: Row) -> dict[str, Value]:
+        """Values of these fields that somebody else shares none of with the record `to`."""
+        return {one.name: self._unlike(one, to.cells.get(one.name)) for one in fields}
+
+    def _unlike(self, one: Played, now: Value) -> Value:
+        if isinstance(one.field.codec, Name):
+            return self._text(self.shapes[one.entity, one.name])
+        return self.value(one, now)
 
 
 def _values(row: Row, one: Played) -> Iterable[str]:

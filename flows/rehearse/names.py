@@ -39,6 +39,9 @@ class Names:
     """How many had a key before, which was taken from them: the app may give it to another."""
     parted: set[tuple[str, str, str]] = field(default_factory=set)
     """Links of the ledger that lead to somebody else by now."""
+    places: dict[Ident, int] = field(default_factory=dict)
+    """The records in the order in which they were first seen, and of those seen at once by what
+    they hold: the keys that a database makes by chance are others each time."""
 
     def seen(self, looked: Looked) -> Seen:
         """Both sides by uid."""
@@ -60,7 +63,24 @@ class Names:
                         )
                     )
             rows[side.value] = dict(entries)
+            self._place(side.value, entries)
         return Seen(rows, {side.value: {} for side in Side})
+
+    def _place(self, side: str, entries: Mapping[Ident, list[Row]]) -> None:
+        new = [ident for ident in entries if ident not in self.places]
+
+        def by_what_it_holds(ident: Ident) -> tuple[object, ...]:
+            row = entries[ident][0]
+            linked = {name for kind, name in self.links if kind == ident[0]}
+            cells = {name: cell for name, cell in row.cells.items() if name not in linked and cell}
+            owner = self.places.get((OWNER.value, row.of or ""), 0)
+            return ident[0], owner, sorted(cells.items()), ident[1]
+
+        people = [ident for ident in new if ident[0] == OWNER]
+        others = [ident for ident in new if ident[0] != OWNER]
+        for part in (people, others):
+            for ident in sorted(part, key=by_what_it_holds):
+                self.places[ident] = len(self.places) + 1
 
     def plain(self, looked: Looked) -> Looked:
         """Both sides without what their records name: each side does that by its own keys."""
@@ -98,7 +118,14 @@ class Names:
         new = [end for end in ends if end not in self.uids]
         self.uids |= dict.fromkeys(new, uid)
         moved = [self._alone(end) for end in new if self._alone(end) != uid]
+        for was in moved:
+            self._take_place((entity, was), (entity, uid))
         return [((entity, was), (entity, uid)) for was in moved]
+
+    def _take_place(self, was: Ident, now: Ident) -> None:
+        places = [self.places[ident] for ident in (was, now) if ident in self.places]
+        if places:
+            self.places[now] = min(places)
 
     def learn(self, looked: Looked) -> list[tuple[Ident, Ident]]:
         """Take up the links of what is there; returns what has another ident now, and which."""

@@ -35,6 +35,7 @@ from flows.rehearse.wire import Wire
 from flows.rehearse.work import work
 from flows.rehearse.world import Known, World
 from flows.wiring.wiring import connect
+from reconcile.compare.reused_keys import known_by
 from reconcile.entities import OWNER
 from reconcile.errors import ConfigError, Problem
 from reconcile.model import Entity, Side
@@ -42,6 +43,8 @@ from reconcile.ports import Connector, Description
 
 _LAG = 2.0
 """Seconds that the look-alike's search trails a write."""
+_ENOUGH = 2
+"""So many values tell people apart: who was known by one alone may have a new one."""
 _FREE = Limit(
     max=1_000_000,
     window_seconds=1.0,
@@ -145,7 +148,12 @@ class Town(World):
 
     def _uids(self, kind: Entity) -> list[str]:
         """By what the records of a kind are known."""
-        return sorted(uid for entity, uid in self.now.idents() if entity == kind.value)
+        mine = (ident for ident in self.now.idents() if ident[0] == kind.value)
+        return [uid for _, uid in sorted(mine, key=self.place)]
+
+    def place(self, ident: Ident) -> Any:
+        """Where the record stands among those of all kinds, as they were first seen."""
+        return self.names.places.get(ident, 0), ident
 
     def enter(self, side: str, entity: str, values: dict[str, Any], of: Ident | None = None) -> Any:
         """Enter a new record; its key, or None where the side refused it."""
@@ -166,17 +174,33 @@ class Town(World):
         self.screens[Side(side)].delete(kind, key)
 
     def give_key(self, ident: Ident) -> None:
-        """Delete a person in the app, and enter a new one, who gets their key."""
+        """Delete a person in the app, and enter a new one, who gets their key.
+
+        Of whom one value alone was known, the job is not to tell them from the new one.
+        """
         kind = Entity(ident[0])
-        key = self.key("app", ident)
-        for each, row in self._hanging(ident):
-            self.screens[Side.APP].delete(Entity(each), row.key)
+        row = self.now.row("app", ident)
+        telling = self._known_by()
+        if row is None or len([name for name in telling if row.cells.get(name)]) < _ENOUGH:
+            return
+        hanging = list(self._hanging(ident))
         mine = [one for one in self.fields if one.entity is kind and Side.APP in one.typed]
-        blank = dict.fromkeys((one.name for one in mine if one.clears), None)
-        person = self.cast.record(kind, Side.APP)
-        person = self._own_keys(Side.APP, kind, person)
-        self.screens[Side.APP].edit(kind, key, blank | person)
-        self.names.give(kind.value, key)
+        person = dict.fromkeys((one.name for one in mine if one.clears), None)
+        person |= self.cast.record(kind, Side.APP)
+        known = [one for one in mine if one.name in telling and person.get(one.name)]
+        person |= self.cast.stranger(known, row)
+        app = self.screens[Side.APP]
+        if not app.edit(kind, row.key, self._own_keys(Side.APP, kind, person)):
+            self.book.counts[f"not taken by {Side.APP.label}"] += 1
+            return
+        for each, child in hanging:
+            app.delete(Entity(each), child.key)
+        self.names.give(kind.value, row.key)
+
+    def _known_by(self) -> list[str]:
+        """The fields that tell people apart, as docs/tasks/resolve.md has them."""
+        mapped = self.pair.mapping[OWNER]
+        return [mapped.fields[place - 1].name for place in known_by(mapped)]
 
     def _hanging(self, ident: Ident) -> Iterator[tuple[str, Row]]:
         """What hangs on a contact in the app."""
