@@ -36,9 +36,9 @@ class Wire:
     change: list[Bend] = field(default_factory=list)
     show: list[Show] = field(default_factory=list)
     looked: set[str] = field(default_factory=set)
-    """The contacts that were read by id and not written since.
+    """The contacts that were read by id, and whose write was not answered since.
 
-    The job may be between its look and its write.
+    The job may be between its look and its write, or a write on its way: several go at once.
     """
     troubles: list[BaseException] = field(default_factory=list)
     """What went wrong in a happening: a fault of the rehearsal's own."""
@@ -68,7 +68,16 @@ class Wire:
         if writes:
             self.writes += 1
             self._happen(self.at_write, self.writes)
-        self._look(method, path, writes=writes)
+        contact = _contact(path)
+        if method == "GET" and contact:
+            self.looked.add(contact)
+        try:
+            await self._answered(scope, receive, send)
+        finally:
+            if writes:
+                self.looked.discard(contact)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not (self.refuse or self.change or self.show):
             await self.app(scope, receive, send)
             return
@@ -81,16 +90,6 @@ class Wire:
                     planned.setdefault(at + 1, []).append(happening)
             except Exception as error:  # noqa: BLE001 - told at the end of the night
                 self.troubles.append(error)
-
-    def _look(self, method: str, path: str, *, writes: bool) -> None:
-        parts = path.strip("/").split("/")
-        key = parts[1] if parts[0] == "contacts" and len(parts) > 1 else ""
-        if method == "GET" and len(parts) == 2:
-            self.looked.add(key)
-        elif (
-            writes and len(parts) == 2
-        ):  # not another's create, nor tags: the values may be on their way still
-            self.looked.discard(key)
 
     async def _bent(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
@@ -136,6 +135,12 @@ class Wire:
             await send({**message, "body": raw})
 
         return bent
+
+
+def _contact(path: str) -> str:
+    """The contact that a request is about, and not only its tags or its tasks."""
+    parts = path.strip("/").split("/")
+    return parts[1] if parts[0] == "contacts" and len(parts) == 2 else ""
 
 
 async def _whole(receive: Receive) -> bytes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +18,7 @@ from flows.rehearse.names import Looked, Names
 from flows.rehearse.rules import Row
 from flows.rehearse.sides import AppScreen
 from flows.rehearse.town import Town, settled
+from flows.rehearse.wire import Wire
 from reconcile.model import Entity, Side
 from tests.flows.acme import without_sales
 
@@ -128,3 +131,41 @@ def test_a_linked_record_keeps_its_place(tmp_path: Path) -> None:
     known.same("contact", "x9", "g1")
     places = known.places
     assert places["contact", "app x9"] < places["contact", "ghl g2"]
+
+
+def test_nobody_types_into_what_is_being_written() -> None:
+    """Between the job's look at a contact and the answer to its write, nothing is typed into that one."""
+    answered: list[str] = []
+
+    async def scene() -> None:
+        writing, written = asyncio.Event(), asyncio.Event()
+
+        async def sandbox(scope: Any, _receive: Any, _send: Any) -> None:
+            if scope["method"] == "PUT" and scope["path"] == "/contacts/ann":
+                writing.set()
+                await written.wait()
+                answered.append("ann")
+
+        wire = Wire(sandbox)
+
+        def typed() -> bool:
+            if "ann" in wire.looked:
+                return True
+            answered.append("typed")
+            return False
+
+        async def ask(method: str, path: str) -> None:
+            scope = {"type": "http", "method": method, "path": path}
+            await wire(scope, cast("Any", None), cast("Any", None))
+
+        wire.at_write[2] = [typed]
+        await ask("GET", "/contacts/ann")
+        write = asyncio.create_task(ask("PUT", "/contacts/ann"))
+        await writing.wait()
+        await ask("POST", "/contacts/")
+        written.set()
+        await write
+        await ask("POST", "/contacts/")
+
+    asyncio.run(scene())
+    assert answered == ["ann", "typed"]
