@@ -89,9 +89,10 @@ def link(
             baseline(mapped)
         try_again(stage, mapped)
         # Before the kinds whose values name this one are read: they are compared by these links.
+        if not mapped.entity.parent:
+            reused_keys.find(stage, mapped)
         references.renew(stage, mapping, mapped)
         if mapped.entity.children:
-            reused_keys.find(stage, mapped)
             left_out.find(stage, mapped)
             remember(stage, ledger, mapped)
             # What hangs on a contact is matched next, among the children of those that are linked.

@@ -1,4 +1,4 @@
-"""Linked contacts of which an end may be another person by now: the question, and what waits."""
+"""Linked records of which an end may be another's by now: the question, and what waits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconcile.values.mapping import EntityMap, Mapping
 
 
 def known_by(mapped: EntityMap) -> list[int]:
-    """The places of the fields that tell people apart: those of the match rules, and names."""
+    """The places of the fields that tell one from another: those of the match rules, and names."""
     names = {name for rule in mapped.match for name in rule}
     return [
         at
@@ -18,22 +18,36 @@ def known_by(mapped: EntityMap) -> list[int]:
     ]
 
 
+def _known_besides(mapped: EntityMap) -> list[int]:
+    """The places of all other fields, of what is no person: it may get another name by itself."""
+    if mapped.entity.spec.person:
+        return []
+    known = known_by(mapped)
+    both = [at for at, field in enumerate(mapped.fields, start=1) if field.app and field.ghl]
+    return [at for at in both if at not in known]
+
+
 def find(stage: Stage, mapped: EntityMap) -> None:
-    """Create `stranger`: linked contacts of which nobody knows whether they are whom they were."""
-    places = known_by(mapped)
-    snapshots = {side: stage.snapshots[mapped.entity, side] for side in Side}
-    # Who was known by one value alone may just have a new one.
-    enough = len(places) > 1 and stage.some(f"moved_{mapped.entity}")
+    """Create `stranger_e`: linked records of which nobody knows whether they are what they were.
+
+    It is made of what hangs on nothing. That others wait for one which was not read, or was asked
+    about by a run before, is said of those alone that something hangs on.
+    """
+    entity = mapped.entity
+    snapshots = {side: stage.snapshots[entity, side] for side in Side}
+    holding = bool(entity.children)
+    broken_off = [
+        side for side, read in snapshots.items() if not read.complete and not read.partial
+    ]
     stage.make(
         "compare/stranger",
-        entity=mapped.entity,
-        known_places=places if enough else [],
-        asked=stage.some("in_question"),
+        entity=entity,
+        known_places=known_by(mapped) if stage.some(f"moved_{entity}") else [],
+        other_places=_known_besides(mapped),
+        asked=holding and stage.some("in_question"),
         snapshots=snapshots,
         filtered=bool(mapped.filters),
-        broken_off=[
-            side for side, read in snapshots.items() if not read.complete and not read.partial
-        ],
+        broken_off=broken_off if holding else [],
     )
 
 
@@ -54,15 +68,14 @@ def release(stage: Stage, mapped: EntityMap) -> None:
 
 def leave(stage: Stage, mapping: Mapping) -> None:
     """Let what hangs on such a contact wait: no absence of it counts."""
-    if not stage.some("stranger"):
-        return
     for mapped in mapping.entities:
-        if mapped.entity.parent:
+        parent = mapped.entity.parent
+        if parent and stage.some(f"stranger_{parent}"):
             stage.make("compare/children_wait", entity=mapped.entity)
 
 
 def draft(stage: Stage, mapped: EntityMap) -> None:
-    """Add the questions to `hold`, and create `strayed_contact` for the statement."""
+    """Add the questions to `hold`, and create `strayed_e` for the statement."""
     names = [(place, mapped.fields[place - 1].name) for place in known_by(mapped)]
     stage.make("compare/strayed_person", entity=mapped.entity)
     stage.make("compare/strangers", entity=mapped.entity, known_by=names)

@@ -262,7 +262,7 @@ def make_owner(stage: Stage, entity: Entity) -> None:
 
     An empty `due_owner` is made as well.
     """
-    stage.make("link/owner", entity=entity, strangers=bool(stage.some("stranger")))
+    stage.make("link/owner", entity=entity, strangers=bool(stage.some(f"stranger_{entity}")))
 
 
 def _focus(stage: Stage, mapped: EntityMap, side: Side, *, candidates: bool = False) -> None:

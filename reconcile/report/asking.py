@@ -102,11 +102,13 @@ KINDS = {
         "another person",
         (
             "everything that a linked contact was known by (what the match rules use, "
-            "and its names; two values at least) changed at once on one side: "
-            "its key may have been given to somebody else, as SQLite does after a delete. "
-            "Nothing of it, of its tasks or of its notes is compared or written until you answer"
+            "and its names; two values at least) changed at once on one side, or the name of a "
+            "company together with another value, or either after it was missing: "
+            "its key may have been given to somebody else, as SQLite does after a delete, and any "
+            "database after a backup was restored. Nothing of it, of its tasks or of its notes is "
+            "compared or written until you answer, and nobody is given to such a company"
         ),
-        "`same`: it is the same person, and the changes travel; `unlink`: they are two people",
+        "`same`: it is the same one, and the changes travel; `unlink`: they are two",
     ),
     "refused": Kind(
         "A side refused it",

@@ -1,4 +1,4 @@
-{#- The question whether a contact's record is another person by now. -#}
+{#- The question whether a record is another's by now. -#}
 {% macro question(link_id) -%}
 md5('stranger' || chr(31) || {{ link_id }})[1:20]
 {%- endmacro %}

@@ -16,14 +16,14 @@ EXISTS (
 )
 {%- endmacro %}
 
-{#- Whether a contact's link (l) is asked about: `stranger`. -#}
+{#- Whether it is asked whose record an end of a link (l) is by now. -#}
 {% macro asked_about() -%}
-l.link_id IN (SELECT link_id FROM stranger WHERE action = 'ask')
+l.link_id IN (SELECT link_id FROM stranger_{{ entity }} WHERE action = 'ask')
 {%- endmacro %}
 
 {#- Why a task or note (l) waits: it is asked who its contact is, or that was not read and a rule may leave it out. -#}
 {% macro waits() -%}
-(SELECT any_value(s.action) FROM stranger AS s WHERE s.link_id = l.parent AND s.action IN ('ask', 'unread'))
+(SELECT any_value(s.action) FROM stranger_{{ entity.parent }} AS s WHERE s.link_id = l.parent AND s.action IN ('ask', 'unread'))
 {%- endmacro %}
 
 {#- Whether a rule leaves out the contact of a task or note (l). -#}

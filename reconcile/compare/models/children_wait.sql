@@ -6,7 +6,7 @@ SET
         WHEN 'ask' THEN 'its contact may be another person by now; that is asked first'
         ELSE 'its contact could not be read in this run'
     END
-FROM stranger AS s
+FROM stranger_{{ entity.parent }} AS s
 WHERE
     absence_{{ entity }}.parent = s.link_id
     AND s.action <> 'same'

@@ -1,22 +1,42 @@
--- stranger: linked contacts of which nobody knows in this run whether they are whom they were: what hangs on them waits
+-- stranger_{e}: linked records of which nobody knows in this run whether they are what they were: what hangs on them waits
 --
--- Of one every identifying value that was known changed at once on one side; another's side could not be read to its end.
+-- Of one all that names it changed at once on one side; another's side could not be read to its end.
 --
--- Two values at least must have been known: who was known by an email alone may have a new one. Where both sides now say the
--- same of the person, somebody changed it on purpose.
+-- A person is known by two values at least: who was known by an email alone may have a new one. What is no person may get
+-- another name, but not together with another value. Whatever was missing in an earlier run may have lost its key. Where both
+-- sides now say the same of it, somebody changed it on purpose.
 {% from 'compare/models/_stranger.sql' import question, shown %}
 {% from 'link/models/_covered.sql' import covered with context %}
+{#- By how many values a record is known, of its cells. -#}
+{% macro filled(cells) -%}
+len(list_filter([{% for place in known_places %}{{ cells }}[{{ place }}]{{ '' if loop.last else ', ' }}{% endfor %}], lambda v: v IS NOT NULL))
+{%- endmacro %}
+{#- Whether enough is other for another record than it was, beside its names. -#}
+{% macro enough(side, row) -%}
+(
+    m.{{ side }}_absent > 0
+    -- A question that is open stands: once it is asked, the ledger counts no more in how many runs it was missing.
+    OR {{ question('m.link_id') }} IN (SELECT q.hold_id FROM in_question AS q)
+    {% if entity.spec.person %}
+    OR {{ filled('b.' ~ side) }} > 1
+    {% endif %}  -- noqa: LT02
+    {% for place in other_places %}
+    OR {{ row }}.cells[{{ place }}] IS DISTINCT FROM b.{{ side }}[{{ place }}]
+    {% endfor %}
+)
+{%- endmacro %}
 {#- Whether all that a side's record was known by is other, and not just blank. -#}
 {% macro replaced(side, row) -%}
 (
-    {% for place in known_places %}(b.{{ side }}[{{ place }}] IS NOT NULL)::INTEGER{{ '' if loop.last else ' + ' }}{% endfor %} > 1
+    {{ enough(side, row) }}  -- noqa: LT02
     {% for place in known_places %}
     AND (b.{{ side }}[{{ place }}] IS NULL OR {{ row }}.cells[{{ place }}] IS DISTINCT FROM b.{{ side }}[{{ place }}])
     {% endfor %}
-    AND ({% for place in known_places %}{{ row }}.cells[{{ place }}] IS NOT NULL{{ '' if loop.last else ' OR ' }}{% endfor %})
+    AND {{ filled('b.' ~ side) }} > 0
+    AND {{ filled(row ~ '.cells') }} > 0
 )
 {%- endmacro %}
-CREATE OR REPLACE TABLE stranger (
+CREATE OR REPLACE TABLE stranger_{{ entity }} (
     link_id VARCHAR,
     side VARCHAR,  -- where everything changed; NULL where that was seen by an earlier run
     app_key VARCHAR,
@@ -27,7 +47,7 @@ CREATE OR REPLACE TABLE stranger (
     action VARCHAR
 );
 {% if known_places %}
-INSERT INTO stranger BY NAME
+INSERT INTO stranger_{{ entity }} BY NAME
 WITH ends AS (
     SELECT
         m.link_id,
@@ -64,7 +84,7 @@ WHERE e.side IS NOT NULL;
 {% endif %}
 {% if asked %}
 -- What was asked stands in a night that does not see both ends: nothing else tells that what hangs on them waits.
-INSERT INTO stranger BY NAME
+INSERT INTO stranger_{{ entity }} BY NAME
 SELECT
     b.link_id,
     b.app_key,
@@ -75,7 +95,7 @@ SELECT
 FROM base_{{ entity }} AS b
 JOIN in_question AS q ON b.link_id = q.subject AND q.hold_id = {{ question('b.link_id') }}
 WHERE
-    b.link_id NOT IN (SELECT s.link_id FROM stranger AS s)
+    b.link_id NOT IN (SELECT s.link_id FROM stranger_{{ entity }} AS s)
     AND (
         {% for side in ['app', 'ghl'] %}
         (NOT {{ covered(side) }} AND b.{{ side }}_key NOT IN (SELECT r.key FROM raw_{{ entity }}_{{ side }} AS r))
@@ -85,7 +105,7 @@ WHERE
 {% endif %}
 {% if broken_off %}
 -- Whom a reading that broke off did not come to may be gone, and what hangs on them with them.
-INSERT INTO stranger BY NAME
+INSERT INTO stranger_{{ entity }} BY NAME
 SELECT
     b.link_id,
     b.app_key,
@@ -93,7 +113,7 @@ SELECT
     '{{ 'unread' if filtered else 'unseen' }}' AS action
 FROM base_{{ entity }} AS b
 WHERE
-    b.link_id NOT IN (SELECT s.link_id FROM stranger AS s)
+    b.link_id NOT IN (SELECT s.link_id FROM stranger_{{ entity }} AS s)
     AND (
         {% for side in broken_off %}
         b.{{ side }}_key NOT IN (SELECT r.key FROM raw_{{ entity }}_{{ side }} AS r)

@@ -1,4 +1,4 @@
--- into hold: whether a contact is another person under the same key
+-- into hold: whether a record is another's under the same key
 INSERT INTO hold BY NAME
 SELECT
     s.hold_id,
@@ -10,7 +10,8 @@ SELECT
     s.ghl_key,
     'everything that it was known by changed at once in '
     || CASE s.side WHEN 'app' THEN 'the app' ELSE 'GHL' END
-    || ' (' || {{ known_by | map(attribute='1') | join(', ') | literal }} || '): another person under the same key?' AS because,
+    || ' (' || {{ known_by | map(attribute='1') | join(', ') | literal }} || '): another '
+    || '{{ 'person' if entity.spec.person else entity }} under the same key?' AS because,
     ['same', 'unlink'] AS options,
     json_object(
         {% for place, name in known_by %}
@@ -20,7 +21,7 @@ SELECT
         {% endfor %}
     ) AS "values",
     s.values_digest
-FROM stranger AS s
+FROM stranger_{{ entity }} AS s
 JOIN basecell_{{ entity }} AS b USING (link_id)
 JOIN cell_{{ entity }}_app AS a ON s.app_key = a.key
 JOIN cell_{{ entity }}_ghl AS g ON s.ghl_key = g.key

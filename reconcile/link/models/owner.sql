@@ -15,7 +15,7 @@ WHERE
     {% if strangers %}
     -- A contact that may be another person by now owns nothing until that is answered; nor does one that was not read, where
     -- a rule may leave it out.
-    AND link_id NOT IN (SELECT link_id FROM stranger WHERE action IN ('ask', 'unread'))
+    AND link_id NOT IN (SELECT link_id FROM stranger_{{ entity }} WHERE action IN ('ask', 'unread'))
     {% endif %}
 UNION ALL BY NAME
 SELECT

@@ -62,7 +62,7 @@ orphan AS (
             WHEN f.parent IN (SELECT key FROM raw_{{ entity.parent }}_{{ side }} WHERE deleted)
                 THEN 'its contact is deleted in {{ side_label }}'
         END AS apart,
-        f.parent IN (SELECT {{ side }}_key FROM stranger WHERE action = 'unread') AS waits,
+        f.parent IN (SELECT {{ side }}_key FROM stranger_{{ entity.parent }} WHERE action = 'unread') AS waits,
         CASE
             WHEN o.link_id IS NULL THEN 'its contact is not linked'
             WHEN o.link_id IN (SELECT link_id FROM absence_{{ entity.parent }} WHERE gone = '{{ other }}' AND action <> 'not_checked')

@@ -1,0 +1,135 @@
+"""A key that the app gives to another record of its own, as databases do after a delete or a restored backup: nothing is written over whose it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from reconcile.model import Entity, OpKind, Side
+from reconcile.values.codecs import Email
+from reconcile.values.references import Linked
+from tests.builders import HOLD, Result, World, by_email, companies, contacts, field_of, mapping_of
+from tests.flows.nights import night
+
+COMPANY, CONTACT = Entity.COMPANY, Entity.CONTACT
+EMPLOYED = contacts(
+    field_of("email", Email()),
+    field_of("company", Linked(entity=COMPANY)),
+    match=(("email",),),
+    delete=HOLD,
+)
+
+
+@pytest.fixture(scope="module")
+def first() -> Iterator[World]:
+    """Acme, of Cork, where Ann works, and Bond, of which only the name is known, on both sides; Bob, known by his email alone."""
+    with World(mapping=mapping_of(companies(delete=HOLD, absent_runs=3), EMPLOYED)) as world:
+        world.app.put(COMPANY, {"name": "Acme", "city": "Cork"}, key="7")
+        world.app.put(COMPANY, {"name": "Bond"}, key="8")
+        world.app.put(CONTACT, {"email": "ann@x.com", "company": "7"}, key="a")
+        world.app.put(CONTACT, {"email": "bob@x.com"}, key="b")
+        world.run()
+        yield world
+
+
+@pytest.fixture
+def world(first: World) -> Iterator[World]:
+    with first.copied() as copy:
+        yield copy
+
+
+def asked(result: Result) -> list[tuple[str, str]]:
+    """The questions about whom a record is by now."""
+    return [(hold.entity, hold.because) for hold in result.holds if hold.kind == "another"]
+
+
+def in_ghl(world: World) -> dict[str, str]:
+    return {str(cells["name"]): key for key, cells in world.cells(Side.GHL, COMPANY).items()}
+
+
+def given_away(world: World) -> None:
+    """Acme is deleted in the app, and its key given to Cole, of Caen, where Dan works."""
+    world.app.delete(COMPANY, "7")
+    world.app.edit(CONTACT, "a", {"company": None})
+    world.app.put(COMPANY, {"name": "Cole", "city": "Caen"}, key="7")
+    world.app.put(CONTACT, {"email": "dan@x.com", "company": "7"}, key="d")
+
+
+def test_another_company_under_the_same_key_is_asked_about(world: World) -> None:
+    """Acme is not renamed, nobody who works for Cole is sent to it, and the report does not say that both sides agree."""
+    before = in_ghl(world)
+    given_away(world)
+    for _ in range(3):
+        result = world.run()
+        ((entity, because),) = asked(result)
+        assert entity is COMPANY
+        assert "another company under the same key?" in because
+        assert in_ghl(world) == before
+        dan = by_email(world, Side.GHL, "dan@x.com")
+        assert not world.ghl.rows(CONTACT)[dan].fields.get("company")
+    assert night(world).document["verdict"]["code"] != "agreed"
+
+
+def test_two_companies_are_taken_apart(world: World) -> None:
+    """Answered `unlink`, GHL has both, and who works where is as the app says."""
+    acme = in_ghl(world)["Acme"]
+    given_away(world)
+    (question,) = [hold for hold in world.run().holds if hold.kind == "another"]
+    world.decide(question, "unlink")
+    for _ in range(2):
+        world.run()
+    assert in_ghl(world)["Acme"] == acme
+    assert sorted(in_ghl(world)) == ["Acme", "Bond", "Cole"]
+    dan = by_email(world, Side.GHL, "dan@x.com")
+    assert world.ghl.rows(CONTACT)[dan].fields["company"] == in_ghl(world)["Cole"]
+    assert not world.run().operations
+
+
+def test_the_same_company_changes_everything(world: World) -> None:
+    """Answered `same`, it is renamed, and who works there is sent to it."""
+    acme = in_ghl(world)["Acme"]
+    given_away(world)
+    (question,) = [hold for hold in world.run().holds if hold.kind == "another"]
+    world.decide(question, "same")
+    for _ in range(2):
+        world.run()
+    assert in_ghl(world)["Cole"] == acme
+    dan = by_email(world, Side.GHL, "dan@x.com")
+    assert world.ghl.rows(CONTACT)[dan].fields["company"] == acme
+
+
+def test_a_company_that_is_renamed_is_the_same(world: World) -> None:
+    """A new name alone, and all else alone, are edits like any other."""
+    world.app.edit(COMPANY, "7", {"name": "Acme & Sons"})
+    world.app.edit(COMPANY, "8", {"city": "Bern", "phone": "+18885551212"})
+    result = world.run()
+    assert [each.kind for each in result.operations] == [OpKind.UPDATE] * 2
+    assert not result.holds
+    assert set(in_ghl(world)) == {"Acme & Sons", "Bond"}
+
+
+@pytest.mark.parametrize(
+    ("entity", "key", "back"),
+    [(COMPANY, "8", {"name": "Dole"}), (CONTACT, "b", {"email": "eve@x.com"})],
+)
+def test_who_was_missing_and_comes_back_as_another_is_asked_about(
+    world: World, entity: Entity, key: str, back: dict[str, str]
+) -> None:
+    """What one value alone tells may change, but not while it was gone: a restored backup gives keys a second time."""
+    there = world.cells(Side.GHL, entity)
+    world.app.delete(entity, key)
+    world.run()
+    world.app.put(entity, back, key=key)
+    for _ in range(2):
+        result = world.run()
+        assert [kind for kind, _ in asked(result)] == [entity]
+        assert world.cells(Side.GHL, entity) == there
+
+
+def test_who_was_missing_and_comes_back_as_the_same_is_not(world: World) -> None:
+    """A row that is there again with another city is an edit."""
+    world.app.delete(COMPANY, "8")
+    world.run()
+    world.app.put(COMPANY, {"name": "Bond", "city": "Bern"}, key="8")
+    assert not world.run().holds
