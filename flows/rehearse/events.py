@@ -194,7 +194,7 @@ def deleted_here_edited_there(world: World) -> None:
 @event(0.3)
 def deleted_here_edited_there_later(world: World) -> None:
     """Somebody types into a record that is gone across since yesterday."""
-    for ident in sorted(world.book.gone, key=world.place):
+    for ident in sorted(world.book.gone, key=world.order):
         where = world.book.gone[ident]
         if len(where) == 1 and ident[0] == "contact" and ident not in world.touched:
             side = other(next(iter(where)))

@@ -31,7 +31,7 @@ def edited_during_the_run(world: World) -> None:
         and cell[2] in world.known.texts["contact"]
         and len(world.now.keys(cell[:2])) == 2
     )
-    owed = sorted(waiting, key=lambda cell: (world.place(cell[:2]), cell[2]))
+    owed = sorted(waiting, key=lambda cell: (world.order(cell[:2]), cell[2]))
     # What the run is about to write, on the side that it will write to.
     for cell in dice.sample(owed, min(4, len(owed))):
         side = other(next(iter(world.book.pending[cell])))

@@ -33,6 +33,10 @@ class Judge:
     """Whose a task or note was on a side before the run."""
     vanished: set[tuple[str, Ident]] = field(default_factory=set)
     """What a run took away, by side: with a contact goes what hangs on it."""
+    arrivals: set[tuple[str, Ident]] = field(default_factory=set)
+    """What a run made, by side: who was at a company across is at it here, once that is there."""
+    alike: set[tuple[str, Ident]] = field(default_factory=set)
+    """Whose key is another's since, by side, of whom a name alone tells it."""
     nights: tuple[str, ...] = ()
     day: int = 0
     left_out: set[Ident] = field(default_factory=set)
@@ -83,6 +87,8 @@ class Judge:
             if rows[0].of
         }
         self.vanished = {(side, one) for side, one in there if after.row(side, one) is None}
+        self.arrivals = {(side, one) for side in SIDES for one in after.rows[side]} - there
+        self.alike = strangers.alike(before, after)
         for ident in sorted(everybody - self.book.twice):
             for kind, name, what in self._record(
                 day,
@@ -92,7 +98,7 @@ class Judge:
                 outcome,
             ):
                 yield kind, ident, name, f"{what} ({said})"
-        yield from strangers.under_keys(before, after, said)
+        yield from strangers.under_keys(before, after, said, self.alike)
         if outcome.unexplained:
             yield (
                 "unexplained",
@@ -182,6 +188,10 @@ class Judge:
             )
             return
         if owner and (side, owner) in self.vanished:
+            return
+        if (side, ident) in self.alike:
+            self.book.twice.add(ident)
+            self.book.counts["taken for renamed"] += 1
             return
         if other(side) not in deleted and other(side) not in owned:
             yield "deleted", side, f"{side}'s {was.key} is gone, and nobody had deleted it anywhere"
@@ -372,6 +382,14 @@ class Judge:
         kind = self._rule(cell[0], cell[2]).names
         return value is not None and (side, (kind, value)) in self.vanished
 
+    def _follows(self, cell: Cell, side: str, was: dict[str, Value], now: dict[str, Value]) -> bool:
+        """Whether a value names, as it does across, a record that the run made."""
+        kind = self._rule(cell[0], cell[2]).names
+        named = now[side]
+        if named is None or was[side] is not None or named != was[other(side)]:
+            return False
+        return (side, (kind, named)) in self.arrivals
+
     def _overwritten(
         self, cell: Cell, side: str, key: str, typed: Typed, now: dict[str, Value], outcome: Told
     ) -> Iterator[tuple[str, str, str]]:
@@ -438,6 +456,8 @@ class Judge:
         if across is not None and now[side] in (across.value, *across.earlier):
             return
         if self.book.decision((entity, uid), name):
+            return
+        if self._follows(cell, side, was, now):
             return
         # In a ring, what another record is to have is cleared first. The value that was typed stays
         # owed, and has to be named.

@@ -149,9 +149,9 @@ class Town(World):
     def _uids(self, kind: Entity) -> list[str]:
         """By what the records of a kind are known."""
         mine = (ident for ident in self.now.idents() if ident[0] == kind.value)
-        return [uid for _, uid in sorted(mine, key=self.place)]
+        return [uid for _, uid in sorted(mine, key=self.order)]
 
-    def place(self, ident: Ident) -> Any:
+    def order(self, ident: Ident) -> Any:
         """Where the record stands among those of all kinds, as they were first seen."""
         return self.names.places.get(ident, 0), ident
 

@@ -204,9 +204,9 @@ class World(ABC):
             and ident not in self.touched
             and all(len(self.now.rows[side].get(ident, ())) == 1 for side in wanted)
         )
-        return sorted(found, key=self.place)
+        return sorted(found, key=self.order)
 
-    def place(self, ident: Ident) -> Any:
+    def order(self, ident: Ident) -> Any:
         """By what records are sorted before one is picked: it has to be the same for a seed."""
         return ident
 

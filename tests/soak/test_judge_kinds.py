@@ -211,6 +211,16 @@ def test_a_link_to_a_firm_of_nobody_s_choice_is_seen() -> None:
     assert found == ["unmentioned"]
 
 
+def test_a_link_comes_back_with_its_firm() -> None:
+    """Where a company is made again, who is at it across is at it here; where it was there, or another is, nobody typed that."""
+    again, there = _works(None, "F2"), _works("F2", "F2")
+    for firm in ("F1", "F2", "F3"):
+        del again.rows["app"]["company", firm]
+    assert _judged(Book(), again, there, _told()) == []
+    assert "invented" in _judged(Book(), again, _works("F3", "F2"), _told(1))
+    assert "invented" in _judged(Book(), _works(None, "F2"), there, _told())
+
+
 def test_a_link_that_is_left_behind_is_seen() -> None:
     """A link that is on one side alone is named, and "agree" is wrong then, also where the firm is gone across."""
     for firms in (True, False):
@@ -396,3 +406,27 @@ def test_what_a_side_gave_earlier_in_the_night_may_be_carried() -> None:
     ]
     assert Judge(Book(), RULES).night(2, *deals, _told()) == []
     assert _judged(Book(), *deals, _told()) == ["invented"]
+
+
+def _firm(uid: str, city: str | None) -> Row:
+    return Row("7", None, {"name": f"Firm {uid}", "city": city})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ("Bern", "Caen", ["deleted", "stranger"]),
+        (None, "Caen", ["deleted", "stranger"]),
+        ("Bern", "Bern", []),
+        (None, None, []),
+    ],
+)
+def test_another_firm_under_a_key_is_seen_where_anything_tells_it(
+    before: str | None, after: str | None, found: list[str]
+) -> None:
+    """What differs in its name alone is a renamed company, for all that a run can know."""
+    old, new = ("company", "F1"), ("company", "F2")
+    across = Row("g7", None, {"name": "Firm F1", "city": before})
+    was = _seen({new: _firm("F2", after)}, {old: across})
+    now = _seen({new: _firm("F2", after)}, {new: Row("g7", None, _firm("F2", after).cells)})
+    assert sorted(set(_judged(Book(), was, now, _told(1)))) == found
