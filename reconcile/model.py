@@ -219,7 +219,8 @@ class Outcome:
     The key it now has, what the side said it stores, and the side's own reference.
 
     `settled_at` is our own time when the outcome was written down. `unsent` are the fields that
-    were left out, as what they name was to be made before, and was not.
+    were left out, as what they name was to be made before, and was not. `reused`: the key was
+    another linked record's before, which its side did not show any more.
     """
 
     op_id: str
@@ -233,3 +234,4 @@ class Outcome:
     trace_id: str | None = None
     settled_at: str | None = None
     unsent: tuple[str, ...] = ()
+    reused: bool = False

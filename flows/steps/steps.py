@@ -23,6 +23,7 @@ from reconcile.apply import settle, verify
 from reconcile.apply.apply import apply_chunk
 from reconcile.apply.recover import resolve
 from reconcile.apply.settle_operations import settle_operations
+from reconcile.apply.vacant import vacant
 from reconcile.baseline import differences
 from reconcile.baseline.standing import doubt_unknown, load_standing
 from reconcile.compare import doubts, erased, flapping, note_sweep, restored
@@ -352,6 +353,7 @@ def begin_apply(run: Run) -> None:
     imprints.drop(run.ledger, run.run_id)
     runs.mark(run.ledger, run.run_id, state="applying")
     lineage.mark(run)
+    run.desk.vacant = vacant(run.stage, run.mapping)
 
 
 def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
 from reconcile.apply.created_keys import Made
 from reconcile.ledger.journal import Journal
-from reconcile.model import Cells, Operation, OpKind, Outcome, Side, Status
+from reconcile.model import Cells, Entity, Operation, OpKind, Outcome, Side, Status
 from reconcile.plan.plan import LEDGER_ONLY, VALUES
 from reconcile.ports import Check, Connector, Record, Reply, Write
 from reconcile.values.consent import ALLOWED, loosened
@@ -36,7 +36,9 @@ class Desk:
     `never`; `free` are the sides whose reads cost no requests: there it is looked at with `risky`,
     too. `created` collects the keys that this run's creates were given, `undeleted` the links whose
     record a delete left there; `doubtful` are links of which an earlier write is in doubt. `unsent`
-    has, by operation, the fields that name what was to be made before it, and was not.
+    has, by operation, the fields that name what was to be made before it, and was not. `vacant` are
+    the keys of linked records that their side, read by this run, does not show any more: a database
+    whose rows or counters went back gives them to new records.
     """
 
     mapping: PairMapping
@@ -50,6 +52,7 @@ class Desk:
     undeleted: set[str] = field(default_factory=set)
     doubtful: frozenset[str] = frozenset()
     unsent: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    vacant: Collection[tuple[Entity, Side, str]] = frozenset()
 
     def end(self, outcome: Outcome) -> Outcome:
         """Write down what became of an operation, with what of it was not sent."""
@@ -163,6 +166,8 @@ def _send(desk: Desk, writes: list[tuple[Operation, Write]]) -> list[Outcome]:
         created = operation.kind is OpKind.CREATE and outcome.status is Status.DONE
         if created and outcome.key:
             desk.note_created(operation, outcome.key)
+            reused = (operation.entity, operation.side, outcome.key) in desk.vacant
+            outcome = dataclasses.replace(outcome, reused=reused)
         outcomes.append(desk.end(outcome))
     return outcomes
 

@@ -140,6 +140,7 @@ def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outco
         version=record.version,
         modified_at=record.modified_at,
         detail="found created after an interruption",
+        reused=_vacant(desk, operation, record.key),
     )
     if _same(operation.after, current) == _just(operation.after).keys():
         return created
@@ -151,6 +152,11 @@ def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outco
         code="EXISTS",
         detail="found after an interruption, with other values",
     )
+
+
+def _vacant(desk: Desk, operation: Operation, key: str) -> bool:
+    """Whether nobody was under the key any more as this run read the side."""
+    return (operation.entity, operation.side, key) in desk.vacant
 
 
 def _same(sent: Cells, current: Cells) -> set[str]:
@@ -180,6 +186,7 @@ def _ours(
     mapped = desk.mapping[operation.entity]
     keys = [record.key for record in candidates]
     linked = ledger.linked_keys(operation.entity, operation.side, keys)
+    linked -= {key for key in keys if _vacant(desk, operation, key)}
     # In the order of their keys, so that the answer does not depend on the order of the reply.
     for record in sorted(candidates, key=lambda record: record.key):
         if record.key in linked or record.deleted:

@@ -29,9 +29,10 @@ def settle(ledger: Ledger, connection: Connection, done: Done) -> tuple[Done, li
     Two things must not become one.
 
     What was made comes before what was there already: that one is linked by the next run, if it is
-    the same. A link whose end this very run missed does not keep its key: a side that gives it to a
-    new record (a database does so once its rows and counters were restored) has no other record
-    under it. Such links are returned as well, to be forgotten.
+    the same. A link whose end the run that made the record had missed does not keep its key: a side
+    that gives it to a new record (a database does so once its rows and counters were restored) has
+    no other record under it. Such links are returned as well, to be forgotten. The outcome tells
+    it, too, of a run that did not come to count what it missed.
     """
     creates = [(o, outcome) for o, outcome in done if o.kind is OpKind.CREATE]
     ends = [end for o, outcome in creates for end in _ends(o, outcome)]
@@ -43,7 +44,8 @@ def settle(ledger: Ledger, connection: Connection, done: Done) -> tuple[Done, li
         link_id = operation.link_id
         if outcome.status is Status.DONE and outcome.key:
             given = (operation.entity, operation.side, outcome.key)
-            if given in missing and owner[given] != link_id:
+            gone = given in missing or outcome.reused
+            if gone and owner.get(given, link_id) != link_id:
                 vacated.append((operation.entity.value, owner.pop(given)))
         own = _ends(operation, outcome)
         if any(owner.get(end, link_id) != link_id for end in own):

@@ -79,7 +79,7 @@ def outcome_json(outcome: Outcome) -> str:
         {
             name: value
             for name in _OUTCOME
-            if (value := getattr(outcome, name)) not in (None, (), "")
+            if (value := getattr(outcome, name)) not in (None, (), "", False)
         }
     )
 
