@@ -14,7 +14,8 @@ from flows.rehearse.world import World
 
 HARMS: list[Event] = []
 """What happens at night, in or around a run. At most two of them in one night."""
-
+_SEVERAL = 2
+"""What so many records show by their key, and not in bulk, is proof that the bulk lacks it."""
 
 harm = entering(HARMS)
 
@@ -216,16 +217,23 @@ def created_but_refused(world: World) -> None:
 
 @harm(0.12)
 def search_lacks_fields(world: World) -> None:
-    """The bulk search carries no street and no company on this night, or no names."""
+    """The bulk search carries no street and no company on this night, or no names.
+
+    Only what several people had before: by what the others have since nobody can tell it.
+    """
     gone = world.dice.choice(
         (("address", "companyName"), ("firstName", "lastName"), ("customFields",), ("tags",))
     )
+    known = {world.key("ghl", ident) for ident in world.idents("contact")}
 
     def show(path: str, body: dict[str, Any]) -> None:
         if path.endswith("/contacts/search"):
-            for row in body.get("contacts", ()):
-                for name in gone:
-                    row.pop(name, None)
+            rows = body.get("contacts", ())
+            for name in gone:
+                having = [row for row in rows if row.get("id") in known and row.get(name)]
+                if len(having) >= _SEVERAL:
+                    for row in rows:
+                        row.pop(name, None)
 
     world.wire.show.append(show)
     world.book.counts[f"search without {gone[0]}"] += 1

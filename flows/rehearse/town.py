@@ -210,11 +210,13 @@ class Town(World):
 
     def put_back(self, kept: Any) -> None:
         """Put the app back to what a backup of it holds."""
-        before = set(known_of(self.looked()))
         rows, parted = kept
+        before = set(known_of(self.looked()))
         self.keeper.put_back(rows)
         self.names.take_back(self.names.parted - parted)
-        for gone in before - set(known_of(self.looked())):
+        # Where counters go back, too, also the key of what somebody deleted since is given anew.
+        ends = {end for end in self.names.uids if end[1] == Side.APP}
+        for gone in (before | ends) - set(known_of(self.looked())):
             self.names.free(gone)
 
     def new_value(self, entity: str, ident: Ident, name: str) -> Any:
