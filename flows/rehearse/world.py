@@ -197,14 +197,14 @@ class World(ABC):
     def idents(self, entity: str, *sides: str) -> list[Ident]:
         """The untouched records of an entity that are on these sides, each once."""
         wanted = sides or SIDES
-        found = (
+        candidates = (
             ident
             for ident in self.now.idents()
             if ident[0] == entity
             and ident not in self.touched
             and all(len(self.now.rows[side].get(ident, ())) == 1 for side in wanted)
         )
-        return sorted(found, key=self.order)
+        return sorted(candidates, key=self.order)
 
     def order(self, ident: Ident) -> Any:
         """By what records are sorted before one is picked: it has to be the same for a seed."""

@@ -9,7 +9,7 @@ from reconcile.values.mapping import Mapping
 
 def vacant(stage: Stage, mapping: Mapping) -> frozenset[tuple[Entity, Side, str]]:
     """By kind and side the keys of links whose record is gone from what was read whole there."""
-    found: set[tuple[Entity, Side, str]] = set()
+    keys: set[tuple[Entity, Side, str]] = set()
     for mapped in mapping.entities:
         entity = mapped.entity
         if not stage.has(f"moved_{entity}"):
@@ -18,5 +18,5 @@ def vacant(stage: Stage, mapping: Mapping) -> frozenset[tuple[Entity, Side, str]
             query = (
                 f"SELECT {side}_key FROM moved_{entity} WHERE {side}_state IN ('absent', 'deleted')"
             )
-            found.update((entity, side, str(key)) for (key,) in stage.rows(query))
-    return frozenset(found)
+            keys.update((entity, side, str(key)) for (key,) in stage.rows(query))
+    return frozenset(keys)
