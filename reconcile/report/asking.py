@@ -98,8 +98,8 @@ KINDS = {
         ),
     ),
     "another": Kind(
-        "Another person?",
-        "another person",
+        "Another under the same key?",
+        "another under the same key",
         (
             "everything that a linked contact was known by (what the match rules use, "
             "and its names; two values at least) changed at once on one side, or the name of a "
@@ -273,10 +273,10 @@ ANSWERS = {
         ),
     ),
     "same": Answer(
-        "It is the same person",
+        "It is the same one",
         "the changes are carried across, as any others",
         (
-            "The new name, email and phone are changes of the same person: "
+            "The new name, and what else is new, are changes of the same person or company: "
             "they travel as the pair file says."
         ),
     ),
@@ -285,17 +285,17 @@ ANSWERS = {
 
 ANOTHER = {
     "unlink": Answer(
-        "They are two people",
-        "the two are taken apart, and each is a person of its own",
+        "They are two",
+        "the two are taken apart, and each is a record of its own",
         (
             "The link between the two is dropped, with those of their tasks and notes. "
             "A counterpart of each is looked for by the match rules; where there is none, "
-            "one is created if the pair file lets it, so that both sides have both people. "
+            "one is created if the pair file lets it, so that both sides have both. "
             "Delete the one that nobody wants any more afterwards."
         ),
     ),
 }
-"""Answers that mean something else of a contact that may be another person."""
+"""Answers that mean something else of a record that may be another's by now."""
 
 MOVED = {
     "keep": Answer(

@@ -81,11 +81,11 @@ CLASSES: tuple[Class, ...] = (
     ),
     Class(
         "another",
-        "Another person held",
+        "Another under the same key held",
         Tone.ASK,
         (
-            "everything that it was known by changed at once, so it may be another person "
-            "by now; somebody decides"
+            "everything that it was known by changed at once, so it may be another person or "
+            "company by now; somebody decides"
         ),
     ),
     Class(
