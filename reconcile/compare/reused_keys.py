@@ -30,12 +30,10 @@ def _known_besides(mapped: EntityMap) -> list[int]:
 def find(stage: Stage, mapped: EntityMap) -> None:
     """Create `stranger_e`: linked records of which nobody knows whether they are what they were.
 
-    It is made of what hangs on nothing. That others wait for one which was not read, or was asked
-    about by a run before, is said of those alone that something hangs on.
+    It is made of what hangs on nothing.
     """
     entity = mapped.entity
     snapshots = {side: stage.snapshots[entity, side] for side in Side}
-    holding = bool(entity.children)
     broken_off = [
         side for side, read in snapshots.items() if not read.complete and not read.partial
     ]
@@ -44,10 +42,10 @@ def find(stage: Stage, mapped: EntityMap) -> None:
         entity=entity,
         known_places=known_by(mapped) if stage.some(f"moved_{entity}") else [],
         other_places=_known_besides(mapped),
-        asked=holding and stage.some("in_question"),
+        asked=stage.some("in_question"),
         snapshots=snapshots,
         filtered=bool(mapped.filters),
-        broken_off=broken_off if holding else [],
+        broken_off=broken_off,
     )
 
 

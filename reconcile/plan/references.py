@@ -52,15 +52,18 @@ def _linked(ledger: Ledger, entity: Entity) -> Iterator[Ends]:
 def renew(stage: Stage, mapping: Mapping, mapped: EntityMap) -> None:
     """Tell values that name records of this kind which ones are linked, or are to be created.
 
-    What is asked about is neither.
+    What is asked about is not created, and of a link that is in doubt they are told why.
     """
     directories = mapping.directories(mapped.entity)
     if not directories:
         return
     entity = mapped.entity
     ends: list[Ends] = []
-    for app, ghl in stage.rows(render("plan/ends", entity=entity)):
+    doubts: dict[str, str] = {}
+    for app, ghl, doubt in stage.rows(render("plan/ends", entity=entity)):
         ends.append({Side.APP: text(app), Side.GHL: text(ghl)})
+        if doubt is not None:
+            doubts[str(app)] = str(doubt)
     for side in Side:
         # Of a part of the other side, who is missing there is not known: nobody is created.
         if _whole(stage, entity, side.other) and find_orphans(stage, mapped, side):
@@ -73,7 +76,7 @@ def renew(stage: Stage, mapping: Mapping, mapped: EntityMap) -> None:
             ends += [{side: str(key)} for (key,) in stage.rows(query)]
     there = {side: _there(stage, entity, side) for side in Side}
     for directory in directories:
-        directory.renew(ends, there)
+        directory.renew(ends, there, doubts)
 
 
 def _whole(stage: Stage, entity: Entity, side: Side) -> bool:

@@ -27,6 +27,7 @@ class Directory:
         self._keys: dict[str, dict[Side, str]] = {}
         self._names: dict[Side, dict[str, str]] = {side: {} for side in Side}
         self._gone: dict[str, Side] = {}
+        self._doubts: Mapping[str, str] = {}
         self._there: dict[Side, frozenset[str] | None] = dict.fromkeys(Side)
         self.renew(ends)
         linked = sorted((name, *sorted(keys.values())) for name, keys in self._keys.items())
@@ -34,12 +35,17 @@ class Directory:
         """A name for what the ledger linked: with other links, a key means another thing."""
 
     def renew(
-        self, ends: Iterable[Ends], there: Mapping[Side, frozenset[str] | None] | None = None
+        self,
+        ends: Iterable[Ends],
+        there: Mapping[Side, frozenset[str] | None] | None = None,
+        doubts: Mapping[str, str] | None = None,
     ) -> None:
         """Take these for all that are one thing, or are about to be.
 
-        `there` are a side's keys, where all of them were read.
+        `there` are a side's keys, where all of them were read. `doubts` says of what it is called
+        why nothing may be pointed to it.
         """
+        self._doubts = doubts or {}
         self._keys = {}
         self._names = {side: {} for side in Side}
         self._gone = {}
@@ -83,9 +89,12 @@ class Directory:
         """Its key on a side; None where it has none there, or not yet."""
         return self._keys.get(name, {}).get(side)
 
-    def gone_from(self, name: str) -> Side | None:
-        """The side that has it no more, though it is linked: there is nothing to point to there."""
-        return self._gone.get(name)
+    def doubt(self, name: str) -> str | None:
+        """Why nothing may be pointed to it, though it is linked; None where something may."""
+        side = self._gone.get(name)
+        if side is not None:
+            return f"is gone from {side.label}"
+        return self._doubts.get(name)
 
     def __contains__(self, name: str) -> bool:
         return name in self._keys
@@ -142,10 +151,10 @@ class Linked(Codec):
             return None
         if self.directory is None or cell not in self.directory:
             return f"the key of a {self.entity} that is not linked"
-        side = self.directory.gone_from(cell)
-        if side is None:
+        doubt = self.directory.doubt(cell)
+        if doubt is None:
             return None
-        return f"the key of a {self.entity} that is gone from {side.label}"
+        return f"the key of a {self.entity} that {doubt}"
 
     def blur(self, column: str) -> str:
         """NULL (may equal anything): two keys of one thing have nothing in common."""

@@ -133,3 +133,43 @@ def test_who_was_missing_and_comes_back_as_the_same_is_not(world: World) -> None
     world.run()
     world.app.put(COMPANY, {"name": "Bond", "city": "Bern"}, key="8")
     assert not world.run().holds
+
+
+@pytest.mark.parametrize("side", Side)
+def test_who_works_for_one_in_question_is_no_other_edit(world: World, side: Side) -> None:
+    """Nobody is sent to a company that may be another; who leaves it does, and the other side is not said to have moved."""
+    world.run()
+    world.app.edit(COMPANY, "7", {"name": "Cole", "city": "Caen"})
+    bond, acme = (in_ghl(world)[name] for name in ("Bond", "Acme"))
+    ann = by_email(world, side, "ann@x.com")
+    bob = by_email(world, side, "bob@x.com")
+    world.sides[side].edit(CONTACT, ann, {"company": {Side.APP: "8", Side.GHL: bond}[side]})
+    world.sides[side].edit(CONTACT, bob, {"company": {Side.APP: "7", Side.GHL: acme}[side]})
+    result = world.run()
+    assert [(each.entity, each.after) for each in result.operations] == [
+        (CONTACT, {"company": "8"})
+    ]
+    assert sorted((hold.kind, hold.field) for hold in result.holds if hold.field) == [
+        ("unsyncable", "company")
+    ]
+    assert all("may be another by now" in hold.because for hold in result.holds if hold.field)
+    assert not world.sides[side.other].rows(CONTACT)[by_email(world, side.other, "bob@x.com")].fields.get("company")
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+def test_nobody_is_sent_to_a_company_that_was_not_read(world: World, asked_before: bool) -> None:
+    """Whose key it is now, nobody can tell in such a night; who is entered there arrives without it."""
+    world.run()
+    world.app.delete(COMPANY, "8")
+    world.run()
+    world.app.put(COMPANY, {"name": "Dole"}, key="8")
+    if asked_before:
+        world.run()
+    world.app.put(CONTACT, {"email": "eve@x.com", "company": "8"}, key="e")
+    world.set_vices(Side.APP, incomplete={COMPANY: "the connection broke"})
+    world.run()
+    world.set_vices(Side.APP, incomplete={})
+    for _ in range(2):
+        assert asked(world.run())
+        eve = by_email(world, Side.GHL, "eve@x.com")
+        assert not world.ghl.rows(CONTACT)[eve].fields.get("company")
