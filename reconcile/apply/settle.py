@@ -64,7 +64,7 @@ def advance_from_snapshots(
     Returns (links advanced, links new). Links that lost an end only count their absence.
     """
     entity = mapped.entity
-    stage.make("apply/pending", entity=entity)
+    stage.make("apply/pending", entity=entity, joint=mapped.joint)
     # A new link comes with its baseline in one insert; of a known one the baseline alone moves.
     new_links = _advanced(stage, mapped, _NEW_LINK, where=_new(stage), run_id=run_id)
     linked = ledger.insert_links(connection, _NEW_LINK, new_links)

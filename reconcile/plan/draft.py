@@ -131,10 +131,17 @@ def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
         sets=bool(mapped.sets),
         consents=mapped.consents,
         completed=next(iter(completed), ""),
+        beside=_beside(mapped),
         phases=phases,
     )
     if mapped.has_tags:
         stage.make("plan/tags", entity=mapped.entity, phases=phases)
+
+
+def _beside(mapped: EntityMap) -> list[tuple[str, str, int]]:
+    """Of values that say something only together: each, with the other and the place of that."""
+    ways = [*mapped.joint, *((whole, part) for part, whole in mapped.joint)]
+    return [(name, other, mapped.place(other)) for name, other in ways]
 
 
 def extend_owner(stage: Stage, entity: Entity) -> None:

@@ -65,6 +65,9 @@ def _change(mapping: Mapping, row: tuple[object, ...], *, applied: bool) -> dict
     # What is removed stands in `after`, as in the request: shown, it is what was there before.
     if entry["kind"] == OpKind.REMOVE_TAGS:
         before, after = after, {TAGS: None}
+    if after:
+        # What only has to stand as it was, is no part of the change.
+        before = {name: cell for name, cell in before.items() if name in after}
     entry["fields"] = _fields(mapping[Entity(entry["entity"]).record], before, after, stored)
     if not applied:
         entry["status"] = "planned"

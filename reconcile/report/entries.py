@@ -74,6 +74,9 @@ def _fields(mapped: EntityMap, operation: Operation) -> list[dict[str, Cell]]:
     before, after = operation.before, operation.after
     if operation.kind is OpKind.REMOVE_TAGS:
         before, after = after, {TAGS: None}
+    if after:
+        # What only has to stand as it was, is no part of the change.
+        before = {name: cell for name, cell in before.items() if name in after}
     known = {each.name: each for each in mapped.fields}
     # Those of the pair file in its order, then those that it does not map any more.
     names = dict.fromkeys([*known, *before, *after])

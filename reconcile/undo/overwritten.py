@@ -45,7 +45,10 @@ def restore_fields(plan: Undo, operation: Operation, outcome: Outcome, present: 
         names = ", ".join(sorted(changed))
         plan.leave(operation, operation.key, f"changed since by somebody else: {names}")
     if back:
-        before_undo = {name: current[name] for name in back}
+        concerned = back.keys() | {
+            name for pair in mapped.joint if back.keys() & pair for name in pair
+        }
+        before_undo = {name: current[name] for name in current if name in concerned}
         kind = operation.kind
         plan.operations.append(
             inverse(plan, operation, kind, parent, record, before=before_undo, after=back)
@@ -65,7 +68,10 @@ def _changed_since(
         if current[name] not in (cell, operation.before.get(name)):
             changed.add(name)
     for pair in mapped.joint:
-        if not changed.isdisjoint(pair):
+        # What the run left alone beside the other stands in what it expected to find.
+        beside = {name for name in pair if name in operation.before and name not in written}
+        moved = any(current.get(name) != operation.before[name] for name in beside)
+        if moved or not changed.isdisjoint(pair):
             changed |= written.keys() & set(pair)
     return changed
 

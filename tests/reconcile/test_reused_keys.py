@@ -153,7 +153,11 @@ def test_who_works_for_one_in_question_is_no_other_edit(world: World, side: Side
         ("unsyncable", "company")
     ]
     assert all("may be another by now" in hold.because for hold in result.holds if hold.field)
-    assert not world.sides[side.other].rows(CONTACT)[by_email(world, side.other, "bob@x.com")].fields.get("company")
+    assert (
+        not world.sides[side.other]
+        .rows(CONTACT)[by_email(world, side.other, "bob@x.com")]
+        .fields.get("company")
+    )
 
 
 @pytest.mark.parametrize("asked_before", [True, False])

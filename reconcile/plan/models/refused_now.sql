@@ -48,6 +48,17 @@ refused_before AS (
     -- With another value of what it says something together with, it was never sent.
     WHERE NOT EXISTS (
         SELECT 1
+        FROM difference_{{ entity }} AS o
+        ANTI JOIN refused_then AS r ON o.link_id = r.link_id AND o.field = r.field AND o.side = r.target
+        WHERE
+            d.link_id = o.link_id
+            AND d.target = o.side
+            AND d.run_id = o.run_id
+            AND o.kind = 'rejected'
+            AND {{ together() }}
+    )
+    AND NOT EXISTS (
+        SELECT 1
         FROM due AS o
         ANTI JOIN refused_then AS r ON o.link_id = r.link_id AND o.field = r.field AND o.target = r.target
         WHERE

@@ -43,6 +43,29 @@ turned AS (
     LEFT JOIN lot_{{ entity }} AS l USING (link_id, field, target)
 ),
 
+{% if beside %}
+-- Of values that say something only together, the one that stays is to stand as it was seen, too.
+staying AS (
+    {% for name, other, place in beside %}
+    SELECT
+        t.link_id,
+        t.target,
+        t.lot,
+        t.phase,
+        {{ other | literal }} AS field,
+        CASE t.target WHEN 'app' THEN a.cells[{{ place }}] ELSE g.cells[{{ place }}] END AS previous
+    FROM turned AS t
+    JOIN wide_{{ entity }} AS w USING (link_id)
+    JOIN cell_{{ entity }}_app AS a ON w.app_key = a.key
+    JOIN cell_{{ entity }}_ghl AS g ON w.ghl_key = g.key
+    WHERE
+        t.field = {{ name | literal }}
+        AND (t.link_id, t.target) NOT IN (SELECT (o.link_id, o.target) FROM turned AS o WHERE o.field = {{ other | literal }})
+    {{ '' if loop.last else 'UNION ALL' }}
+    {% endfor %}
+),
+
+{% endif %}
 -- Fields with the same reason share a sentence.
 reason AS (
     SELECT
@@ -74,12 +97,18 @@ one_write AS (
         phase,
         bool_or(room) AS room,
         {{ gathered('previous') }} AS before,
-        {{ gathered('new_value') }} AS after,
+        {{ gathered('new_value', 'FILTER (because IS NOT NULL)') }} AS after,
         coalesce({{ gathered('across', 'FILTER (across IS NOT NULL)') }}, '{}') AS source,
         coalesce({{ gathered('ground', 'FILTER (ground IS NOT NULL)') }}, '{}') AS grounds,
-        list_sort(list(field)) AS fields,
+        list_sort(list(field) FILTER (because IS NOT NULL)) AS fields,
         bool_or(contested) AS contested
-    FROM turned
+    FROM (
+        FROM turned
+        {% if beside %}
+        UNION ALL BY NAME
+        FROM staying
+        {% endif %}
+    )
     GROUP BY link_id, target, lot, phase
 )
 
