@@ -76,7 +76,9 @@ def link(
         release(stage, mapped)
         moved_children.release(stage, mapped)
         reused_keys.release(stage, mapped)
-        find_moved(stage, mapped, trusted=trusted)
+        # Nobody edited those whose values name what is taken apart: no digest tells of it.
+        parted = references.parted(stage, mapped)
+        find_moved(stage, mapped, trusted=trusted and not parted)
         match = match_children if mapped.entity.parent else match_apart
         # Neither reads what the other makes: one waits for DuckDB, the other for the ledger.
         stage.together(
@@ -84,6 +86,8 @@ def link(
         )
         if mapped.entity.parent:
             link_anew(stage, mapped)
+        if parted:
+            references.rename_parted(stage, mapped)
         renew_baseline(stage, mapped, same_rows=same_rows)
         if baseline:
             baseline(mapped)

@@ -79,6 +79,41 @@ def renew(stage: Stage, mapping: Mapping, mapped: EntityMap) -> None:
         directory.renew(ends, there, doubts)
 
 
+def parted(stage: Stage, mapped: EntityMap) -> bool:
+    """Whether this run takes links apart by which values of these records are compared."""
+    return any(stage.some(_parted(codec.entity)) for _, codec in _naming(stage, mapped))
+
+
+def rename_parted(stage: Stage, mapped: EntityMap) -> None:
+    """Call what GHL last showed by the name that it has since its link was taken apart.
+
+    Else GHL would seem to have moved from the record that the app had at that key to another.
+    """
+    for place, codec in _naming(stage, mapped):
+        rows = []
+        for app, ghl in stage.rows(f"SELECT app_key, ghl_key FROM {_parted(codec.entity)}"):
+            rows.append((str(app), codec.decode([str(ghl)], Side.GHL)))
+        if rows:
+            stage.fill("parted", _PARTED, [rows])
+            stage.make("baseline/basecell_parted", entity=mapped.entity, place=place)
+            stage.drop("parted")
+
+
+_PARTED = [("was", "VARCHAR"), ("now", "VARCHAR")]
+
+
+def _parted(entity: Entity) -> str:
+    """SQL for the links that a person took apart: both records are there."""
+    return f"released_{entity} WHERE gone IS NULL"
+
+
+def _naming(stage: Stage, mapped: EntityMap) -> Iterator[tuple[int, Linked]]:
+    """The values of these records that name others of this run, each with its place."""
+    for field in mapped.fields:
+        if isinstance(field.codec, Linked) and stage.has(f"released_{field.codec.entity}"):
+            yield mapped.place(field.name), field.codec
+
+
 def _whole(stage: Stage, entity: Entity, side: Side) -> bool:
     snapshot = stage.snapshots[entity, side]
     return snapshot.complete and not snapshot.partial

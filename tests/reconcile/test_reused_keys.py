@@ -7,15 +7,26 @@ from collections.abc import Iterator
 import pytest
 
 from reconcile.model import Entity, OpKind, Side
-from reconcile.values.codecs import Email
+from reconcile.values.codecs import Email, Phone
 from reconcile.values.references import Linked
-from tests.builders import HOLD, Result, World, by_email, companies, contacts, field_of, mapping_of
+from tests.builders import (
+    HOLD,
+    OnCreate,
+    Result,
+    World,
+    by_email,
+    companies,
+    contacts,
+    field_of,
+    mapping_of,
+)
 from tests.flows.nights import night
 
 COMPANY, CONTACT = Entity.COMPANY, Entity.CONTACT
 EMPLOYED = contacts(
     field_of("email", Email()),
     field_of("company", Linked(entity=COMPANY)),
+    field_of("phone", Phone(region="US")),
     match=(("email",),),
     delete=HOLD,
 )
@@ -177,3 +188,34 @@ def test_nobody_is_sent_to_a_company_that_was_not_read(world: World, asked_befor
         assert asked(world.run())
         eve = by_email(world, Side.GHL, "eve@x.com")
         assert not world.ghl.rows(CONTACT)[eve].fields.get("company")
+
+
+@pytest.mark.parametrize("in_ghl_too", [False, True])
+@pytest.mark.parametrize("busy", ["no", "edited", "in question"])
+def test_who_is_at_a_key_that_was_given_away_is_asked_about(
+    world: World, in_ghl_too: bool, busy: str
+) -> None:
+    """Taken apart, the app has Ann at Cole and GHL at Acme, which nobody typed in that night: neither is written over, and both sides are not said to agree."""
+    if in_ghl_too:
+        world.ghl.put(COMPANY, {"name": "Cole", "city": "Caen"})
+        world.mapping = mapping_of(
+            companies(delete=HOLD, absent_runs=3, create=OnCreate.GHL), EMPLOYED
+        )
+    world.run()
+    world.run()
+    world.app.edit(COMPANY, "7", {"name": "Cole", "city": "Caen"})
+    ann = by_email(world, Side.GHL, "ann@x.com")
+    if busy == "in question":
+        world.app.edit(CONTACT, "a", {"phone": "+18885551212"})
+        world.ghl.edit(CONTACT, ann, {"phone": "+18885551213"})
+    (question,) = [hold for hold in world.run().holds if hold.kind == "another"]
+    world.decide(question, "unlink")
+    if busy == "edited":
+        world.app.edit(CONTACT, "a", {"phone": "+18885551212"})
+    acme = in_ghl(world)["Acme"]
+    for _ in range(3):
+        told = night(world)
+        assert told.document["verdict"]["code"] != "agreed"
+        assert "company" in {hold["field"] for hold in told.document["holds"]}
+        assert world.app.rows(CONTACT)["a"].fields["company"] == "7"
+        assert world.ghl.rows(CONTACT)[ann].fields["company"] == acme
