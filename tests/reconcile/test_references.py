@@ -175,6 +175,24 @@ def test_a_company_goes_with_the_answer_though_somebody_belongs_to_it(
     assert employers(world, gone)["new@acme.example"] is None
 
 
+@pytest.mark.parametrize("gone", Side)
+def test_an_answer_knows_who_belonged_to_a_company(world: World, gone: Side) -> None:
+    """Who is given to it after somebody answered to delete it is asked about anew: what was typed since was in no answer."""
+    kept = world.sides[gone.other]
+    acme = key_of(world, gone.other, "Acme")
+    world.sides[gone].delete(Entity.COMPANY, key_of(world, gone, "Acme"))
+    kept.put(Entity.CONTACT, {"email": "new@acme.example", "company": acme})
+    (question,) = [hold for hold in world.run().holds if hold.kind == "delete"]
+    world.decide(question, "delete")
+    kept.edit(Entity.CONTACT, contact(world, gone.other, "hi@bond.example"), {"company": acme})
+    for _ in range(2):
+        result = world.run()
+        assert not result.of(OpKind.DELETE)
+        (question,) = [hold for hold in result.holds if hold.kind == "delete"]
+    world.decide(question, "delete")
+    assert [each.key for each in world.run().of(OpKind.DELETE)] == [acme]
+
+
 NAMED = contacts(
     field_of("first_name"),
     *LINKED.fields,

@@ -16,24 +16,32 @@ SEMI JOIN unlinked_{{ child }}_{{ side }} AS u ON x.key = u.key
 WHERE x.parent = l.{{ side }}_key AND NOT x.excluded
 {%- endmacro %}
 
-{#- Whether a record that names this one was made there, or given to it, since the other side last had it: `referring` are
-    their kind and the place of the value that names it, which is by the app's key. -#}
+{#- The records that name this one and were made there, or given to it, since the other side last had it, as text: what an
+    answer about it has to know. `referring` are their kind and the place of the value that names it, which is by the app's
+    key. -#}
 {% macro given(side) -%}
-false
-{%- for kind, place in referring %}
-
-OR EXISTS (
-    FROM cell_{{ kind }}_{{ side }} AS x
-    SEMI JOIN unlinked_{{ kind }}_{{ side }} AS u ON x.key = u.key
-    WHERE x.cells[{{ place }}] = l.app_key AND NOT x.excluded
+{% if referring %}
+(
+    SELECT string_agg(key, chr(30) ORDER BY key)
+    FROM (
+        {% for kind, place in referring %}
+        SELECT x.key
+        FROM cell_{{ kind }}_{{ side }} AS x
+        SEMI JOIN unlinked_{{ kind }}_{{ side }} AS u ON x.key = u.key
+        WHERE x.cells[{{ place }}] = l.app_key AND NOT x.excluded
+        UNION ALL
+        SELECT x.key
+        FROM cell_{{ kind }}_{{ side }} AS x
+        JOIN moved_{{ kind }} AS m ON x.key = m.{{ side }}_key
+        JOIN basecell_{{ kind }} AS y USING (link_id)
+        WHERE x.cells[{{ place }}] = l.app_key AND y.{{ side }}[{{ place }}] IS DISTINCT FROM l.app_key AND NOT x.excluded
+        {{ '' if loop.last else 'UNION ALL' }}
+        {% endfor %}
+    )
 )
-OR EXISTS (
-    FROM cell_{{ kind }}_{{ side }} AS x
-    JOIN moved_{{ kind }} AS m ON x.key = m.{{ side }}_key
-    JOIN basecell_{{ kind }} AS y USING (link_id)
-    WHERE x.cells[{{ place }}] = l.app_key AND y.{{ side }}[{{ place }}] IS DISTINCT FROM l.app_key AND NOT x.excluded
-)
-{%- endfor %}
+{%- else -%}
+NULL::VARCHAR
+{%- endif %}
 {%- endmacro %}
 
 {#- Whether the contact, or something that hangs on it, is other than the other side last had it. -#}

@@ -105,7 +105,7 @@ remaining AS (
 described AS (
     SELECT
         -- What was moved is changed, and does not go with its former contact.
-        * EXCLUDE (cell_list) REPLACE (touched OR given OR moved AS touched, follows AND NOT moved AS follows),
+        * EXCLUDE (cell_list) REPLACE (touched OR given IS NOT NULL OR moved AS touched, follows AND NOT moved AS follows),
         coalesce(heir, merged) AS survivor,
         {{ hold_id('delete', entity, 'link_id') }}
         IN (SELECT q.hold_id FROM in_question AS q WHERE q.doubted) AS asked,
@@ -124,7 +124,7 @@ judged AS (
         *,
         {{ hold_id('delete', entity, 'link_id') }} AS hold_id,
         -- An answer counts for the record as it was shown then: after another edit of it, or below it, it is asked about anew.
-        gone || '-' || md5(cells::VARCHAR || coalesce(children, ''))[1:20] AS values_digest,
+        gone || '-' || md5(concat(cells::VARCHAR, children, given))[1:20] AS values_digest,
         -- The first that fits: what is not known comes before all that would conclude something, questions before the policy.
         CASE
             WHEN unproven THEN 'not_checked'
@@ -188,7 +188,7 @@ SELECT
                 'deleted in ' || where_gone || ', changed in ' || where_kept
                 || CASE
                     WHEN moved THEN ': it hangs on another contact there now'
-                    WHEN given THEN ': somebody new belongs to it there'
+                    WHEN given IS NOT NULL THEN ': somebody new belongs to it there'
                     ELSE ''
                 END
         WHEN asked AND j.action = 'hold'
