@@ -166,7 +166,7 @@ def _named_by(by: str, native: str, setting: Setting) -> Codec:
     if by == "key" and kind is not None:
         return Linked(entity=kind)
     if by == "name":
-        return CompanyName()
+        return CompanyName(entity=kind)
     return Owner()
 
 

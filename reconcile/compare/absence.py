@@ -27,13 +27,14 @@ def judge_absences(
     mapped: EntityMap,
     *,
     children: Sequence[EntityMap] = (),
-    referring: Sequence[tuple[Entity, int]] = (),
+    referring: Sequence[tuple[Entity, int, int | None]] = (),
 ) -> None:
     """Create `absence_e`, one row for each link that lost an end.
 
     Nothing is concluded on the word of one absence alone. `children` are what hangs on a contact:
     one that was added or changed where the contact is still there is a change of the contact. So
-    is one of those `referring` to a record by the value at that place: a contact to its company.
+    is one of those `referring` to a record by the value at that place, a contact to its company:
+    by its key, or by its name, which has a place as well.
     """
     entity = mapped.entity
     stage.make("compare/absence", entity=entity)

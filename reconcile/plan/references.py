@@ -81,7 +81,7 @@ def renew(stage: Stage, mapping: Mapping, mapped: EntityMap) -> None:
 
 def parted(stage: Stage, mapped: EntityMap) -> bool:
     """Whether this run takes links apart by which values of these records are compared."""
-    return any(stage.some(_parted(codec.entity)) for _, codec in _naming(stage, mapped))
+    return any(stage.some(_taken_apart(codec.entity)) for _, codec in _naming(stage, mapped))
 
 
 def rename_parted(stage: Stage, mapped: EntityMap) -> None:
@@ -91,18 +91,18 @@ def rename_parted(stage: Stage, mapped: EntityMap) -> None:
     """
     for place, codec in _naming(stage, mapped):
         rows = []
-        for app, ghl in stage.rows(f"SELECT app_key, ghl_key FROM {_parted(codec.entity)}"):
+        for app, ghl in stage.rows(f"SELECT app_key, ghl_key FROM {_taken_apart(codec.entity)}"):
             rows.append((str(app), codec.decode([str(ghl)], Side.GHL)))
         if rows:
-            stage.fill("parted", _PARTED, [rows])
+            stage.fill("new_name", _NEW_NAME, [rows])
             stage.make("baseline/basecell_parted", entity=mapped.entity, place=place)
-            stage.drop("parted")
+            stage.drop("new_name")
 
 
-_PARTED = [("was", "VARCHAR"), ("now", "VARCHAR")]
+_NEW_NAME = [("was", "VARCHAR"), ("now", "VARCHAR")]
 
 
-def _parted(entity: Entity) -> str:
+def _taken_apart(entity: Entity) -> str:
     """SQL for the links that a person took apart: both records are there."""
     return f"released_{entity} WHERE gone IS NULL"
 

@@ -17,7 +17,7 @@ from reconcile.ports import Json, Record
 from reconcile.values.codec import declared
 from reconcile.values.codecs import Codec, Labels, Raw, raw_text
 from reconcile.values.policy import OnConflict, OnCreate, OnDelete, OnMerge, Rule
-from reconcile.values.references import Directory, Linked
+from reconcile.values.references import CompanyName, Directory, Linked
 
 TAGS = "tags"
 """The name of the one field that holds a contact's tags."""
@@ -194,6 +194,11 @@ class EntityMap:
         return self.fields.index(self.field(name)) + 1
 
     @property
+    def name_places(self) -> list[int]:
+        """The place of the value that GHL calls a record's name, where it is mapped."""
+        return [at for at, field in enumerate(self.fields, start=1) if field.ghl == ("name",)]
+
+    @property
     def codecs(self) -> str:
         """A name for what is canonical of this entity.
 
@@ -316,15 +321,21 @@ class Mapping:
         directories = [codec.directory for codec in linked if codec.entity is entity]
         return [directory for directory in directories if directory is not None]
 
-    def referring(self, entity: Entity) -> list[tuple[Entity, int]]:
-        """The kinds whose records name one of `entity`, each with the place of that value."""
-        named = [
-            (mapped, field)
-            for mapped in self.entities
-            for field in mapped.fields
-            if isinstance(field.codec, Linked) and field.codec.entity is entity
-        ]
-        return [(mapped.entity, mapped.place(field.name)) for mapped, field in named]
+    def referring(self, entity: Entity) -> list[tuple[Entity, int, int | None]]:
+        """The kinds whose records name one of `entity`, each with the place of that value.
+
+        Where it names one by its name, with the place of that among the values of `entity`.
+        """
+        values: list[tuple[Entity, int, int | None]] = []
+        for mapped in self.entities:
+            for field in mapped.fields:
+                codec = field.codec
+                if isinstance(codec, Linked) and codec.entity is entity:
+                    values.append((mapped.entity, mapped.place(field.name), None))
+                if isinstance(codec, CompanyName) and codec.entity is entity:
+                    names = self[entity].name_places
+                    values += [(mapped.entity, mapped.place(field.name), at) for at in names]
+        return values
 
     def people(self) -> list[EntityMap]:
         """The maps of the kinds that are people."""

@@ -169,6 +169,8 @@ class CompanyName(Codec):
     read.
     """
 
+    # Which kind that is, GHL's own field says, and not the pair file.
+    entity: Entity | None = field(default=None, metadata={LEARNED: True})
     companies: Mapping[str, str] | None = field(default=None, metadata={LEARNED: True})
     name: str = "company"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
@@ -136,6 +137,48 @@ def test_a_company_by_its_name_follows_the_location_s_own(tmp_path: Path) -> Non
         assert firms == [("ann@x.com", "acme"), ("bob@x.com", "Nowhere"), ("cyd@x.com", "ACME")]
         (value,) = told.document["quality"]["invalid"]
         assert "no company of the location" in str(value)
+
+
+NAMED = {
+    "app": '[app.company]\ntable = "firms"',
+    "fields": 'firm = { ghl = "businessId", by = "name" }\n[company]\nabsent_runs = 1\n'
+    'delete = { app = "mirror", ghl = "mirror" }\n[company.fields]\ntitle = "name"\ntown = "city"',
+}
+
+
+@pytest.mark.parametrize("gone", ["app", "ghl"])
+def test_a_company_that_somebody_new_names_does_not_go_unasked(tmp_path: Path, gone: str) -> None:
+    """Where people name their company by its name, one that is deleted on one side, and given to somebody on the other, is asked about as one that they know by key."""
+    sql(
+        tmp_path,
+        FIRMS,
+        "CREATE TABLE people (id INTEGER PRIMARY KEY, mail TEXT, firm TEXT)",
+        "INSERT INTO firms VALUES (1, 'Acme', 'Cork'), (2, 'Bond', 'Bern')",
+        "INSERT INTO people VALUES (1, 'ann@x.com', 'Acme'), (2, 'bob@x.com', 'Bond')",
+    )
+    with location() as (sandbox, url):
+        acme = sandbox.seed_business("loc1", "Acme", city="Cork")
+        sandbox.seed_business("loc1", "Bond", city="Bern")
+        pair = pair_of(tmp_path, url, NAMED, VERSIONS[0])
+        run_job(pair, FULL)
+        if gone == "app":
+            sql(tmp_path, "DELETE FROM firms WHERE id = 1")
+            sandbox.seed_contact("loc1", email="cyd@x.com", businessId=acme)
+        else:
+            business = next(one for one in sandbox.state.live(Business, "loc1") if one.id == acme)
+            sandbox.state.store.put(msgspec.structs.replace(business, deleted=True))
+            sql(tmp_path, "UPDATE people SET firm = 'acme' WHERE mail = 'bob@x.com'")
+        questions = []
+        for _ in range(2):
+            holds = run_job(pair, FULL).document["holds"]
+            questions += [hold for hold in holds if hold["kind"] == "delete"]
+        assert "somebody new belongs to it" in questions[0]["because"]
+        # An answer to the first counts in the second night.
+        assert len({each["values_digest"] for each in questions}) == 1
+        assert len(questions) == 2
+        there = {one.name for one in sandbox.state.live(Business, "loc1")}
+        kept = {title for (title,) in sql(tmp_path, "SELECT title FROM firms")}
+        assert "Acme" in (there if gone == "app" else kept)
 
 
 def test_a_company_by_key_needs_companies(tmp_path: Path) -> None:

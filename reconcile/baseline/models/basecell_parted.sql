@@ -4,5 +4,5 @@ SET ghl = list_transform(  -- noqa: PRS
     b.ghl,
     LAMBDA cell, place: CASE WHEN place = {{ place }} THEN p.now ELSE cell END
 )
-FROM parted AS p
+FROM new_name AS p
 WHERE b.ghl[{{ place }}] = p.was;

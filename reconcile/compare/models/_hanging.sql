@@ -16,25 +16,37 @@ SEMI JOIN unlinked_{{ child }}_{{ side }} AS u ON x.key = u.key
 WHERE x.parent = l.{{ side }}_key AND NOT x.excluded
 {%- endmacro %}
 
-{#- The records that name this one and were made there, or given to it, since the other side last had it, as text: what an
-    answer about it has to know. `referring` are their kind and the place of the value that names it, which is by the app's
-    key. -#}
-{% macro given(side) -%}
+{#- Whether a cell names this record: by the app's key, or by its name, which is at `name` in its own `row`. -#}
+{% macro names(cell, row, name) -%}
+{% if name -%}
+lower({{ cell }}) = lower({{ row }}.cells[{{ name }}])
+{%- else -%}
+{{ cell }} = l.app_key
+{%- endif %}
+{%- endmacro %}
+
+{#- The records that name this one, `row`, and were made there, or given to it, since the other side last had it, as text: what
+    an answer about it has to know: '' for those that name it by its name, which is on both sides by the next night. `referring`
+    are their kind, the place of the value that names it, and, where it does so by its name, the place of that. -#}
+{% macro given(side, row) -%}
 {% if referring %}
 (
-    SELECT string_agg(key, chr(30) ORDER BY key)
+    SELECT string_agg(DISTINCT key, chr(30) ORDER BY key)
     FROM (
-        {% for kind, place in referring %}
-        SELECT x.key
+        {% for kind, place, name in referring %}
+        SELECT {{ "''" if name else 'x.key' }} AS key
         FROM cell_{{ kind }}_{{ side }} AS x
         SEMI JOIN unlinked_{{ kind }}_{{ side }} AS u ON x.key = u.key
-        WHERE x.cells[{{ place }}] = l.app_key AND NOT x.excluded
+        WHERE {{ names('x.cells[' ~ place ~ ']', row, name) }} AND NOT x.excluded
         UNION ALL
-        SELECT x.key
+        SELECT {{ "''" if name else 'x.key' }} AS key
         FROM cell_{{ kind }}_{{ side }} AS x
         JOIN moved_{{ kind }} AS m ON x.key = m.{{ side }}_key
         JOIN basecell_{{ kind }} AS y USING (link_id)
-        WHERE x.cells[{{ place }}] = l.app_key AND y.{{ side }}[{{ place }}] IS DISTINCT FROM l.app_key AND NOT x.excluded
+        WHERE
+            {{ names('x.cells[' ~ place ~ ']', row, name) }}
+            AND NOT coalesce({{ names('y.' ~ side ~ '[' ~ place ~ ']', row, name) }}, false)
+            AND NOT x.excluded
         {{ '' if loop.last else 'UNION ALL' }}
         {% endfor %}
     )

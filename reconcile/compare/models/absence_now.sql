@@ -47,7 +47,7 @@ remaining AS (
         CASE WHEN gone = 'app' THEN l.ghl_key ELSE l.app_key END AS key,
         CASE WHEN gone = 'app' THEN g.version ELSE a.version END AS version,
         CASE WHEN gone = 'app' THEN {{ touched('ghl', 'g') }} ELSE {{ touched('app', 'a') }} END AS touched,  -- noqa: PRS, LT02
-        CASE WHEN gone = 'app' THEN {{ given('ghl') }} ELSE {{ given('app') }} END AS given,  -- noqa: PRS, LT02
+        CASE WHEN gone = 'app' THEN {{ given('ghl', 'g') }} ELSE {{ given('app', 'a') }} END AS given,  -- noqa: PRS, LT02
         CASE WHEN gone = 'app' THEN g.cells ELSE a.cells END AS cell_list,
         CASE WHEN gone = 'app' THEN {{ without_other_end('ghl', 'app') }} ELSE {{ without_other_end('app', 'ghl') }} END AS children,
         CASE WHEN gone = 'app' THEN {{ waits('ghl', 'app') }} ELSE {{ waits('app', 'ghl') }} END AS waits,
