@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from reconcile.model import Entity, Side, Status
 from reconcile.ports import Write
 from reconcile.values.codecs import Email
 from reconcile.values.mapping import EntityMap
+from reconcile.values.policy import OnConflict, Rule
 from tests.builders import HOLD, Result, World, contacts, field_of, mapping_of
 from tests.flows.nights import night, take_back
 
@@ -56,6 +58,76 @@ def where(world: World, side: Side) -> tuple[str | None, str | None]:
 def asked(result: Result) -> set[str | None]:
     """The fields that are asked about."""
     return {hold.field for hold in result.holds if hold.kind == "conflict"}
+
+
+Deal = tuple[str, str]
+
+
+@pytest.mark.parametrize(
+    ("in_app", "in_ghl"),
+    [
+        pytest.param(("Care", "Asked"), ("Repairs", "Done"), id="both-moved-the-stage"),
+        pytest.param(("Care", "New"), ("Repairs", "Done"), id="each-one-of-the-two"),
+        pytest.param(("Repairs", "Done"), ("Care", "New"), id="the-other-way-round"),
+        pytest.param(("Repairs", "Done"), ("Care", "Asked"), id="ghl-moved-both"),
+    ],
+)
+@pytest.mark.parametrize("choice", Side)
+def test_where_each_side_moved_a_deal_one_side_s_deal_stands(
+    world: World, in_app: Deal, in_ghl: Deal, choice: Side
+) -> None:
+    """Nothing of it is written until both values are answered, whichever is answered first."""
+    for side, (pipeline, stage) in ((Side.APP, in_app), (Side.GHL, in_ghl)):
+        moved(world, side, pipeline=pipeline, stage=stage)
+    for answered, waits in ((None, ""), ("stage", "waits for its pipeline")):
+        for hold in world.run().holds:
+            if hold.field == answered:
+                world.decide(hold, choice)
+        result = world.run()
+        assert not result.operations
+        assert (where(world, Side.APP), where(world, Side.GHL)) == (in_app, in_ghl)
+        because = {hold.field: hold.because for hold in result.holds}
+        assert because.keys() == {"pipeline", "stage"}
+        assert waits in because["stage"]
+
+    (last,) = [hold for hold in world.run().holds if hold.field == "pipeline"]
+    world.decide(last, choice)
+    assert not world.run().holds
+    won = in_app if choice is Side.APP else in_ghl
+    assert (where(world, Side.APP), where(world, Side.GHL)) == (won, won)
+    assert not world.run().operations
+
+
+def test_answers_that_part_the_two_are_not_carried_out(world: World) -> None:
+    """The app's pipeline with GHL's stage is nobody's deal: both wait, and say so."""
+    moved(world, Side.APP, pipeline="Care", stage="Asked")
+    moved(world, Side.GHL, stage="Done")
+    for hold in world.run().holds:
+        world.decide(hold, Side.APP if hold.field == "pipeline" else Side.GHL)
+    because = {hold.field: hold.because for hold in world.run().holds}
+    assert (where(world, Side.APP), where(world, Side.GHL)) == (
+        ("Care", "Asked"),
+        ("Repairs", "Done"),
+    )
+    assert "waits for its stage, which goes the other way" in str(because["pipeline"])
+    assert "waits for its pipeline, which goes the other way" in str(because["stage"])
+
+
+@pytest.mark.parametrize("rule", [OnConflict.APP, OnConflict.GHL, OnConflict.NEWEST])
+def test_a_rule_decides_about_both(world: World, rule: OnConflict) -> None:
+    """Of a deal that one side moved to a pipeline and the other to a stage, a rule takes one side's whole."""
+    fields = [
+        field if field.name == "name" else replace(field, rule=Rule(conflict=rule))
+        for field in DEALS.fields
+    ]
+    world.mapping = mapping_of(PEOPLE, replace(DEALS, fields=tuple(fields)))
+    moved(world, Side.GHL, stage="Done")
+    world.clock.advance(3_600)
+    moved(world, Side.APP, pipeline="Care")
+    result = world.run()
+    won = ("Repairs", "Done") if rule is OnConflict.GHL else ("Care", "New")
+    assert (where(world, Side.APP), where(world, Side.GHL)) == (won, won)
+    assert all("pipeline and stage count as one" in each.because for each in result.operations)
 
 
 @pytest.mark.parametrize("side", Side)
