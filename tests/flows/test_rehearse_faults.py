@@ -163,7 +163,7 @@ def _keys_are_people(monkeypatch: pytest.MonkeyPatch, _pair: Path) -> None:
 
     def found(stage: Stage, mapped: EntityMap) -> None:
         find(stage, mapped)
-        stage.run("DELETE FROM stranger")
+        stage.run(f"DELETE FROM stranger_{mapped.entity}")
 
     monkeypatch.setattr(reused_keys, "find", found)
 
