@@ -206,7 +206,7 @@ def _entity_map(form: MapForm, setting: Setting) -> EntityMap:
     match = _match(form, fields, names, setting)
     if form.fields and form.create is not OnCreate.NONE:
         _check_creates(form, fields, match, setting)
-    return EntityMap(
+    mapped = EntityMap(
         entity=entity,
         fields=fields,
         match=match,
@@ -216,6 +216,25 @@ def _entity_map(form: MapForm, setting: Setting) -> EntityMap:
         merged=form.merged,
         exclude=tuple(_filters(form, fields, names, setting)),
     )
+    _check_joint(mapped, setting)
+    return mapped
+
+
+def _check_joint(mapped: EntityMap, setting: Setting) -> None:
+    """Values that count as one would wait for each other for good where rules want them apart."""
+    for pair in mapped.joint:
+        part, whole = map(mapped.field, pair)
+        for word, of_part, of_whole, decided in (
+            ("flow", part.rule.flow, whole.rule.flow, {Flow.TO_APP, Flow.TO_GHL}),
+            ("conflict", part.rule.conflict, whole.rule.conflict, {OnConflict.APP, OnConflict.GHL}),
+        ):
+            if {of_part, of_whole} == decided:
+                what = (
+                    f'[{mapped.entity}.fields] {part.name}: {word} "{of_part}", and {whole.name} '
+                    f'has "{of_whole}": the two count as one value'
+                )
+                remedy = f"Write the same {word} for both."
+                setting.problems.add(setting.path(part.name, word), what, remedy)
 
 
 def _check_twice(fields: Sequence[Field], setting: Setting) -> None:

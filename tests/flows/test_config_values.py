@@ -78,3 +78,35 @@ def test_what_could_never_work_is_said_with_its_line(
         problem.where
         == f"pair.toml:{next(n for n, line in enumerate(text.splitlines(), 1) if line.startswith(at))}"
     )
+
+
+DEALS = """
+[app.opportunity]
+table = "deals"
+parent = "person"
+[opportunity.fields]
+title = "name"
+pipeline = {{ ghl = "pipeline", {whole} }}
+stage = {{ ghl = "stage", {part} }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("whole", "part", "says"),
+    [
+        ('flow = "app->ghl"', 'flow = "ghl->app"', 'stage: flow "ghl->app", and pipeline has'),
+        ('conflict = "app"', 'conflict = "ghl"', 'stage: conflict "ghl", and pipeline has'),
+    ],
+)
+def test_rules_that_want_a_deal_s_two_values_apart_are_refused(
+    tmp_path: Path, whole: str, part: str, says: str
+) -> None:
+    """A stage and its pipeline count as one: they would wait for each other for good. Rules that agree are taken."""
+    file, environ = tmp_path / "pair.toml", {"GHL_TOKEN": "secret"}
+    file.write_text(GOOD + DEALS.format(whole=whole, part=part))
+    with pytest.raises(ConfigError) as raised:
+        load(file, environ=environ)
+    [problem] = raised.value.problems
+    assert says in problem.what
+    file.write_text(GOOD + DEALS.format(whole=whole, part=whole))
+    assert load(file, environ=environ).mapping
