@@ -207,7 +207,8 @@ def _firms(chance: Random) -> EntityMap:
 
 def _deals(chance: Random) -> EntityMap:
     """What is sold to a contact."""
-    fields = (field_of("name", required=True), field_of("pipeline"), field_of("stage"))
+    stage = field_of("stage", within="pipeline")
+    fields = (field_of("name", required=True), field_of("pipeline"), stage)
     deletes = {side: chance.choice(list(OnDelete)) for side in Side}
     deals = tasks(*fields, match=(("name",),), delete=deletes)
     return replace(deals, entity=Entity.OPPORTUNITY)
@@ -288,9 +289,16 @@ def edit(world: World, chance: Random) -> None:
     elif action < 0.9 or not children:
         _add_child(side, chance, chance.choice(people), chance.choice(hanging))
     elif (chosen := chance.choice(children))[0] is Entity.OPPORTUNITY and chance.random() < 0.7:
-        side.edit(*chosen, {"stage": chance.choice(_STAGES)})
+        side.edit(*chosen, _moved_deal(chance))
     else:
         side.delete(*chosen)
+
+
+def _moved_deal(chance: Random) -> dict[str, str | None]:
+    """Another stage, another pipeline, or both."""
+    moved = {"stage": chance.choice(_STAGES), "pipeline": chance.choice(("Sales", "Care"))}
+    names = chance.choice((("stage",), ("pipeline",), ("stage", "pipeline")))
+    return {name: moved[name] for name in names}
 
 
 def _edit_firm(side: MemoryConnector, chance: Random, people: Sequence[str]) -> None:

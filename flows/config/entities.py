@@ -224,11 +224,11 @@ def _check_joint(mapped: EntityMap, setting: Setting) -> None:
     """Values that count as one would wait for each other for good where rules want them apart."""
     for pair in mapped.joint:
         part, whole = map(mapped.field, pair)
-        for word, of_part, of_whole, decided in (
+        for word, of_part, of_whole, opposite in (
             ("flow", part.rule.flow, whole.rule.flow, {Flow.TO_APP, Flow.TO_GHL}),
             ("conflict", part.rule.conflict, whole.rule.conflict, {OnConflict.APP, OnConflict.GHL}),
         ):
-            if {of_part, of_whole} == decided:
+            if {of_part, of_whole} == opposite:
                 what = (
                     f'[{mapped.entity}.fields] {part.name}: {word} "{of_part}", and {whole.name} '
                     f'has "{of_whole}": the two count as one value'

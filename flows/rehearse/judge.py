@@ -190,6 +190,7 @@ class Judge:
         if owner and (side, owner) in self.vanished:
             return
         if (side, ident) in self.alike:
+            # Nothing of it is there any more that could be judged.
             self.book.twice.add(ident)
             self.book.counts["taken for renamed"] += 1
             return

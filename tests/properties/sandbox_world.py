@@ -77,7 +77,9 @@ def mapping(*, sales: bool = False, firms: bool = False) -> PairMapping:
     remarks = notes(field_of("body", RichText(), rule=_CLEARED))
     deals = tasks(
         field_of("name", required=True),
-        *(field_of(name) for name in ("pipeline", "stage", "status")),
+        field_of("pipeline"),
+        field_of("stage", within="pipeline"),
+        field_of("status"),
         match=(("name",),),
     )
     sold = [replace(deals, entity=Entity.OPPORTUNITY)] if sales else []

@@ -41,7 +41,8 @@ GHL_VICES = st.sampled_from(
 
 def _deals() -> EntityMap:
     """What is sold to a contact."""
-    fields = (field_of("name", required=True), *map(field_of, ("pipeline", "stage", "status")))
+    stage = field_of("stage", within="pipeline")
+    fields = (field_of("name", required=True), field_of("pipeline"), stage, field_of("status"))
     return replace(tasks(*fields, match=(("name",),)), entity=Entity.OPPORTUNITY)
 
 
@@ -167,11 +168,12 @@ class World(RuleBasedStateMachine):
     ) -> None:
         entity = self.other if other else Entity.TASK
         key = self.key(side, entity, pick)
+        pipeline = "Care" if pick % 2 else "Sales"
         if key is not None:
             edits: dict[Entity, dict[str, Json]] = {
                 Entity.TASK: {"completed": done} if done else {"title": title},
                 Entity.NOTE: {"body": body},
-                Entity.OPPORTUNITY: {"stage": stage, "status": "won" if done else "open"},
+                Entity.OPPORTUNITY: {"pipeline": pipeline} if done else {"stage": stage},
             }
             self.simulation.edit(side, entity, key, edits[entity])
 
