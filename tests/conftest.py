@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.long_forms import leave
+
 if TYPE_CHECKING:
     from tests.chromium import Browser, Chromium
 
@@ -57,6 +59,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def asks_for_prefect(file: Path) -> bool:
     """Whether a test of that file needs the server of `tests/flows/conftest.py`: half a minute of CPU on a loaded machine."""
     return bool(_ASKS_FOR_PREFECT.search(file.read_text(encoding="utf-8")))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long forms to the soak."""
+    chosen = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+    leave(items, whole=not chosen and not config.getoption("keyword"))
 
 
 def pytest_collection_finish() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -37,3 +39,44 @@ def crossed(*parts: Sequence[Any]) -> list[tuple[Any, ...]]:
 def ring(names: Sequence[Case]) -> list[tuple[Case, Case]]:
     """Of all ordered pairs of names those that have each name once as the first and once as the second."""
     return list(zip(names, [*names[1:], names[0]], strict=True))
+
+
+LEFT = Path(__file__).with_suffix(".toml")
+"""What CI leaves to the soak beside the matrices: tests that take seconds, each with the one that stands for it."""
+
+
+def leave(items: Sequence[pytest.Item], *, whole: bool) -> None:
+    """Mark those of the collected tests that `LEFT` names. Of a `whole` collection, a name in it that no test has is an error."""
+    cases = _by_test(items)
+    for names, instead in _listed():
+        left = [case for name in names for case in _meant(name, cases)]
+        stand = [case for case in _meant(instead, cases) if case not in left]
+        if whole and not (stand and all(_meant(name, cases) for name in names)):
+            raise pytest.UsageError(f"{LEFT.name}: no test is called {instead}, or one of {names}")
+        if not SOAK:
+            reason = f"a long form, of which CI tries {instead}: ./dev soak"
+            for case in left:
+                case.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _listed() -> Iterator[tuple[list[str], str]]:
+    for each in tomllib.loads(LEFT.read_text(encoding="utf-8"))["left"]:
+        yield each["tests"], each["instead"]
+
+
+def _by_test(items: Sequence[pytest.Item]) -> dict[str, list[pytest.Item]]:
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return cases
+
+
+def _meant(name: str, cases: Mapping[str, list[pytest.Item]]) -> list[pytest.Item]:
+    """All cases of a test, or one, or, with a star at the end of the name, those that begin like it."""
+    test, _, case = f"tests/{name}".partition("[")
+    found = cases.get(test, [])
+    if not case:
+        return found
+    if case.endswith("*"):
+        return [each for each in found if each.nodeid.startswith(f"{test}[{case[:-1]}")]
+    return [each for each in found if each.nodeid == f"{test}[{case}"]

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from connectors.ghl import agendas
@@ -23,8 +22,8 @@ from flows.outcome.tell import Told
 from flows.run import Options
 from flows.runner import carry_out
 from reconcile.entities import Shown
-from reconcile.report.schema import schema
 from tests.flows.acme import JOBS
+from tests.schemas import valid
 
 PAIR = """\
 pair = "acme"
@@ -147,7 +146,7 @@ def test_p5_a_run_and_an_audit_show_appointments(world: World, job: str) -> None
     assert shown["brief"] == "Appointments of 4 contacts: 3 to come, 2 past."
     written = json.loads(told.paths["json"].read_text(encoding="utf-8"))
     assert written["appointments"] == shown
-    jsonschema.validate(written, schema(), cls=jsonschema.Draft202012Validator)
+    valid(written)
     html = told.paths["html"].read_text(encoding="utf-8")
     assert "Appointments in GHL" in html
     assert "The next, in the time of America/Chicago" in html

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from flows.config import load
@@ -26,10 +25,10 @@ from reconcile.ledger.ledger import Ledger
 from reconcile.model import Operation, Outcome
 from reconcile.plan import planfile
 from reconcile.plan.plan import LEDGER_ONLY
-from reconcile.report.schema import schema
 from tests.flows.acme import Acme
 from tests.flows.calls import say
 from tests.flows.test_notify import http_receiver
+from tests.schemas import valid
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +58,7 @@ def _report(error: BaseException) -> dict[str, Any]:
     whole: dict[str, Any] = json.loads(
         Path(note.removeprefix("Report: ")).with_suffix(".json").read_text(encoding="utf-8")
     )
-    jsonschema.validate(whole, schema(), cls=jsonschema.Draft202012Validator)
+    valid(whole)
     return whole
 
 

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from reconcile.errors import Refused
 from reconcile.model import Entity, OpKind, Side, Status
@@ -14,13 +13,13 @@ from reconcile.ports import FieldInfo
 from reconcile.report.markdown import markdown
 from reconcile.report.mask import masked
 from reconcile.report.page import page
-from reconcile.report.schema import schema
 from reconcile.values.codecs import Consent, Email, Labels
 from reconcile.values.mapping import Field, Mapping
 from reconcile.values.policy import TAGS, OnConflict, OnMerge, Rule
 from tests.builders import World, by_email, contacts, field_of, mapping_of
 from tests.builders_report import dumped
 from tests.flows.nights import night, take_back
+from tests.schemas import valid
 
 C = Entity.CONTACT
 TRAVELS = Rule(conflict=OnConflict.RESTRICT, opt_in=True)
@@ -213,7 +212,7 @@ def test_a_report_names_each_change_with_its_ground() -> None:
         "a•••@x•••",
         "b•••@x•••",
     }
-    Draft202012Validator(schema()).validate(json.loads(dumped(whole)))
+    valid(json.loads(dumped(whole)))
 
 
 def test_a_no_for_good_that_becomes_a_plain_no_across_is_accounted_for() -> None:

@@ -21,7 +21,7 @@ from tests.long_forms import SOAK
 from tests.reconcile.oracle import Verdicts, conclude, made_beside_their_like
 from tests.reconcile.small_worlds import Small, named, random_small, said
 
-ROUNDS = range(int(os.environ.get("ORACLE_ROUNDS", "40" if SOAK else "2")))
+ROUNDS = range(int(os.environ.get("ORACLE_ROUNDS", "40" if SOAK else "1")))
 
 
 def _concluded(small: Small, answers: dict[tuple[Any, ...], str] | None = None) -> Verdicts:

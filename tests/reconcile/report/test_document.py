@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from reconcile.compare import diff
@@ -22,6 +21,7 @@ from reconcile.values.policy import OnConflict, Rule
 from tests.builders import HOLD, World, contacts, field_of, mapping_of, notes, plan_of, tasks
 from tests.builders_report import dumped
 from tests.builders_world import busy_world, seen
+from tests.schemas import valid
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "report.schema.json"
 
@@ -52,7 +52,7 @@ def test_the_published_schema_is_current() -> None:
 
 def test_a_report_is_valid_against_its_schema(busy: dict[str, Any]) -> None:
     """The document of a run with everything in it has the published form."""
-    jsonschema.validate(json.loads(dumped(busy)), schema(), cls=jsonschema.Draft202012Validator)
+    valid(json.loads(dumped(busy)))
 
 
 def test_one_element_of_a_set_is_shown_as_it_is() -> None:
@@ -87,9 +87,7 @@ def test_every_kind_of_end_is_valid(state: Any) -> None:
         seen(world, apply=False, state=state, refusal="too many deletes") as found,
     ):
         whole = document(found.stage, found.run.mapping, found.about)
-        jsonschema.validate(
-            json.loads(dumped(whole)), schema(), cls=jsonschema.Draft202012Validator
-        )
+        valid(json.loads(dumped(whole)))
         assert markdown(whole)
 
 
@@ -108,9 +106,7 @@ def test_a_run_without_a_plan_has_a_report(tmp_path: Path) -> None:
         )
         paths = write(found.stage, found.run.mapping, about, tmp_path)
         whole = json.loads(paths["json"].read_text(encoding="utf-8"))
-        jsonschema.validate(
-            json.loads(dumped(whole)), schema(), cls=jsonschema.Draft202012Validator
-        )
+        valid(json.loads(dumped(whole)))
         assert "GHL did not answer" in whole["verdict"]["sentences"]
 
 

@@ -10,24 +10,23 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from reconcile.report import write_document
 from reconcile.report.markdown import markdown
 from reconcile.report.packed import packed
 from reconcile.report.page import page
-from reconcile.report.schema import schema
 from reconcile.report.verdict import verdict
 from tests.builders_report import change_of, question_of, report_of
 from tests.chromium import Browser, Chromium, needs_axe, violations
+from tests.schemas import valid
 
 NASTY = '</script><script>document.title="owned"</script><img src=x onerror=alert(1)>\u2028'
 
 
 def test_the_builder_makes_valid_reports() -> None:
     """What these tests show has the published form."""
-    jsonschema.validate(report_of(600), schema(), cls=jsonschema.Draft202012Validator)
+    valid(report_of(600))
 
 
 def test_the_verdict_comes_first() -> None:

@@ -357,7 +357,7 @@ def test_what_a_write_turns_is_named_though_another_value_of_it_was_dropped() ->
         assert sorted(apart(turned)) == [("company", "dropped"), ("stage", "pending")]
 
 
-WORLDS = int(os.environ.get("GHL_RECONCILE_WORLDS", "2400" if SOAK else "6"))
+WORLDS = int(os.environ.get("GHL_RECONCILE_WORLDS", "2400" if SOAK else "4"))
 """How many worlds are tried."""
 
 FIRST_WORLD = int(os.environ.get("GHL_RECONCILE_FIRST_WORLD", "0"))
