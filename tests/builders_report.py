@@ -9,6 +9,7 @@ from reconcile.report.changes import failures
 from reconcile.report.classes import CLASSES, VALUE_CLASSES
 from reconcile.report.kept import texts
 from reconcile.report.schema import FORMAT
+from reconcile.report.tally import Sieve
 from reconcile.report.totals import totals
 from reconcile.report.verdict import verdict
 
@@ -230,7 +231,7 @@ def report_of(changes: int = 3, holds: int = 1, **members: Any) -> dict[str, Any
         }
         for entity in ("contact", "tag", "task", "note")
     }
-    counted = totals(entries, figures)
+    counted = totals(entries, figures, Sieve.of(entries))
     now = {
         "run_id": "r9",
         "job": "nightly",

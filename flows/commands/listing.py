@@ -99,12 +99,13 @@ def changes(console: Console, entries: Sequence[Change], *, full: bool = False) 
             _more(console, group.count - FIRST, "--full lists them all, and so does the report")
 
 
-def _groups(entries: Iterable[Change]) -> dict[Key, _Group]:
-    from reconcile.report.tally import Records
+def _groups(entries: Sequence[Change]) -> dict[Key, _Group]:
+    from reconcile.report.tally import Records, Sieve
     from reconcile.report.totals import DONE
 
     groups: dict[Key, _Group] = {}
-    planned, done = Records(), Records()
+    repeated = Sieve.of(entries)
+    planned, done = Records(repeated), Records(repeated)
     for change in entries:
         if OpKind(change["kind"]) in LEDGER_ONLY:
             continue

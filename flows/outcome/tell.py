@@ -139,6 +139,7 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     Its summary is remembered for the trends of later ones.
     """
     CURRENT.step("tell")
+    run.stage.rest()
     archive.load_outcomes(run.stage, run.journal)
     about = about_of(run, state, refusal=refusal)
     whole = write(run, about)

@@ -354,6 +354,7 @@ def begin_apply(run: Run) -> None:
     runs.mark(run.ledger, run.run_id, state="applying")
     lineage.mark(run)
     run.desk.vacant = vacant(run.stage, run.mapping)
+    run.stage.rest()
 
 
 def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
@@ -428,6 +429,7 @@ def settle_run(run: Run) -> settle.Settlement:
             differences.settle(stage, ledger, connection, mapped, source)
         refusals.note_holders(stage, ledger, connection)
         codecs = {mapped.entity: mapped.codecs for mapped in run.mapping.entities}
+        stage.rest()
         run.journal.links_settled(connection)
         created, gone = settle_operations(ledger, connection, run.journal, source, codecs)
         refusals.remember(ledger, connection, run.journal, run.mapping, source)

@@ -35,6 +35,7 @@ from reconcile.report.statement import (
     planned,
     statement,
 )
+from reconcile.report.tally import Sieve
 from reconcile.report.totals import totals
 from reconcile.report.values import ValueAccount, agree, listed, value_accounts
 from reconcile.report.verdict import verdict
@@ -58,20 +59,21 @@ def document(
     reached = planned(stage)
     state = statement(stage, mapping, applied=about.wrote, looked_again=about.looked_again)
     entries = Changes.of((), stage.folder)
+    repeated = Sieve()
     holds: list[dict[str, Any]] = []
     if reached:
         make_labels(stage, mapping)
-        entries = Changes.of(_entries(stage, mapping, about), stage.folder)
+        entries = Changes.of(repeated.watched(_entries(stage, mapping, about)), stage.folder)
         holds = questions(stage, mapping, about)
     accounts = value_accounts(stage, mapping.entities, state, residuals=about.residuals)
-    entities = figures.entities(mapping, about, state, entries, holds)
+    entities = figures.entities(mapping, about, state, entries, holds, repeated)
     passed: dict[str, Any] = {"counts": [], "records": []}
     findings: dict[str, Any] = {}
     if reached:
         passed = left_out(stage, mapping)
         findings = quality(stage, mapping, about)
     whole = _head(about) | {
-        "totals": totals(entries, entities),
+        "totals": totals(entries, entities, repeated),
         "limits": [asdict(breach) for breach in about.breaches],
         "entities": entities,
         "statement": _statement(state),

@@ -13,7 +13,7 @@ from reconcile.ports import Usage
 from reconcile.report.about import About
 from reconcile.report.changes import FAILED
 from reconcile.report.statement import EntityStatement, Statement
-from reconcile.report.tally import NAMES, Records
+from reconcile.report.tally import NAMES, Records, Sieve
 from reconcile.values.mapping import Mapping
 
 _COLUMN = {"tags_added": "creates", "tags_removed": "deletes", "links": "linked"}
@@ -43,13 +43,14 @@ def entities(
     state: Statement,
     entries: Iterable[Map[str, Any]],
     holds: Iterable[Map[str, Any]],
+    repeated: Sieve,
 ) -> dict[str, dict[str, Any]]:
     """Figures of each mapped entity, and of tags.
 
     For tags, creates are contacts that got tags, deletes those that lost some.
     """
     counted: dict[str, Counter[str]] = {entity.value: Counter() for entity in listed(mapping)}
-    records = Records()
+    records = Records(repeated)
     for entry in entries:
         row = counted[entry["entity"]]
         if entry["status"] == "exists":

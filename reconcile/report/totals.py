@@ -12,7 +12,7 @@ from typing import Any
 
 from reconcile.model import OpKind
 from reconcile.plan.plan import LEDGER_ONLY
-from reconcile.report.tally import NAMES, Records
+from reconcile.report.tally import NAMES, Records, Sieve
 
 COUNTED = ("creates", "updates", "deletes", "tags_added", "tags_removed", "links")
 """Records created, updated and deleted; contacts that got tags and that lost some.
@@ -34,6 +34,7 @@ _VERBS = {
 def totals(
     entries: Iterable[Map[str, Any]],
     entities: Map[str, Map[str, Any]],
+    repeated: Sieve,
 ) -> dict[str, Any]:
     """`planned` is what the plan would write, `done` what was written of it.
 
@@ -43,7 +44,7 @@ def totals(
     notes that go with deleted contacts, planned and done. What every surface shows of a whole run
     is read from here.
     """
-    planned, done = _Count(), _Count()
+    planned, done = _Count(repeated), _Count(repeated)
     for entry in entries:
         if OpKind(entry["kind"]) is OpKind.FORGET:
             continue
@@ -67,7 +68,10 @@ def totals(
 def totals_of(document: Map[str, Any]) -> Map[str, Any]:
     """The totals of a report; those of an earlier version, which had none, are counted."""
     own: Map[str, Any] | None = document.get("totals")
-    return own or totals(document["changes"], document["entities"])
+    if own:
+        return own
+    entries = document["changes"]
+    return totals(entries, document["entities"], Sieve.of(entries))
 
 
 def shown(document: Map[str, Any]) -> Map[str, int]:
@@ -99,9 +103,9 @@ class _Count:
     Records by what happens to them, the writes that it takes, and what goes along.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, repeated: Sieve) -> None:
         self.records: Counter[str] = Counter()
-        self._known = Records()
+        self._known = Records(repeated)
         self._writes = 0
         self._along: Counter[str] = Counter()
 

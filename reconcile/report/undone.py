@@ -14,6 +14,7 @@ from reconcile.report.document import document
 from reconcile.report.entries import entry
 from reconcile.report.kept import Changes
 from reconcile.report.statement import Statement
+from reconcile.report.tally import Sieve
 from reconcile.report.totals import totals
 from reconcile.report.verdict import by_count, many, verdict
 from reconcile.stage.stage import Stage
@@ -39,14 +40,16 @@ def undone_document(
         entry(mapping, operation, outcome, applied=about.wrote) for operation, outcome in entries
     )
     named = (_named(each, labels) for each in report_entries)
-    changes = Changes.of(named, stage.folder)
+    repeated = Sieve()
+    changes = Changes.of(repeated.watched(named), stage.folder)
     whole = document(stage, mapping, about)
-    entities = figures.entities(mapping, about, Statement((), applied=about.wrote), changes, [])
+    state = Statement((), applied=about.wrote)
+    entities = figures.entities(mapping, about, state, changes, [], repeated)
     whole |= {
         "changes": changes,
         "failures": failures(changes),
         "entities": entities,
-        "totals": totals(changes, entities),
+        "totals": totals(changes, entities, repeated),
         "undo": dict(undo),
     }
     whole["verdict"] = _verdict(whole)

@@ -284,6 +284,16 @@ class Stage:
         self.sql.execute(f"SET memory_limit = '{memory + _ROOM}B'")
         self.sql.execute(f"SET memory_limit = {literal(self.memory_limit)}")
 
+    def rest(self) -> None:
+        """Put what lies in memory onto disk, where it stays until it is asked for.
+
+        Before what takes long without it, or takes memory of its own: writing a large plan takes
+        hours.
+        """
+        with suppress(duckdb.OutOfMemoryException):  # what cannot go stays
+            self.sql.execute(f"SET memory_limit = '{_ROOM}B'")
+        self.sql.execute(f"SET memory_limit = {literal(self.memory_limit)}")
+
     def drop(self, *tables: str) -> None:
         """Drop tables that served one step: what stays takes memory from those that follow."""
         for table in tables:

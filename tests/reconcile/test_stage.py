@@ -87,6 +87,23 @@ def test_pages_of_the_file_go_back_and_the_limit_stays(stage: Stage) -> None:
     assert stage.count("SELECT count(*) FROM concluded") == 1000
 
 
+def test_what_lies_in_memory_rests_on_disk_until_it_is_asked_for(stage: Stage) -> None:
+    """Before hours of writing most of what was concluded leaves memory; then all of it is there, and the limit stays."""
+    stage.run(
+        "CREATE TABLE concluded AS SELECT n, repeat('x', 900) || n AS text FROM range(100000) t(n)"
+    )
+    total = stage.one("SELECT count(*), sum(length(text)) FROM concluded")
+    limit = stage.one("SELECT current_setting('memory_limit')")
+    in_memory = "SELECT sum(memory_usage_bytes) FROM duckdb_memory()"
+    assert stage.count(in_memory) > 80 << 20, "it has to lie there first for this to say anything"
+
+    stage.rest()
+
+    assert stage.count(in_memory) <= 66 << 20
+    assert stage.one("SELECT current_setting('memory_limit')") == limit
+    assert stage.one("SELECT count(*), sum(length(text)) FROM concluded") == total
+
+
 def _held(stage: Stage) -> int:
     return stage.count(
         "SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag = 'BASE_TABLE'"
