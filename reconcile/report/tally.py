@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
+from mmap import mmap
 from typing import Any, NamedTuple, TypeVar
 
 from reconcile.model import OpKind, Side, Status
@@ -47,8 +48,9 @@ class Sieve:
     """
 
     def __init__(self) -> None:
-        self._once = bytearray(_BITS // 8)
-        self._again = bytearray(_BITS // 8)
+        # Of a map without a file, only the pages that are written take memory.
+        self._once = mmap(-1, _BITS // 8)
+        self._again = mmap(-1, _BITS // 8)
 
     @classmethod
     def of(cls, entries: Iterable[Map[str, Any]]) -> Sieve:
