@@ -277,7 +277,7 @@ def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
 
 
 def _drop_unlinked(stage: Stage, mapping: Mapping) -> None:
-    """Drop who was there to be linked: of a first load that is everybody, and nothing later asks."""
+    """Drop who was there to be linked: in a first load everybody, and nothing later asks."""
     for mapped in mapping.entities:
         for side in Side:
             of_side = f"{mapped.entity}_{side}"

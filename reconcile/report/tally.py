@@ -33,7 +33,7 @@ _BITS = 1 << 27
 
 
 class _Name(NamedTuple):
-    """What a record is counted under: those that a run makes, and what is written to them, as one."""
+    """What a record is counted under: what a run makes, and what is written to it, as one."""
 
     entity: str
     side: str
@@ -91,8 +91,11 @@ def _names(entry: Map[str, Any]) -> list[_Name]:
     keys = {NAMES[kind]: entry[f"{side}_key"]}
     if kind is OpKind.CREATE:
         keys = {"updates": entry[f"{side}_key"], "creates": _made_of(entry)}
-    found = keys.items()
-    return [_Name(entry["entity"], side, name, key) for name, key in found if key is not None]
+    names = []
+    for counted, key in keys.items():
+        if key is not None:
+            names.append(_Name(entry["entity"], side, counted, key))
+    return names
 
 
 def _made_of(entry: Map[str, Any]) -> str | None:
