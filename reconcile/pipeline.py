@@ -273,12 +273,3 @@ def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
         if mapped.entity.children:
             extend_owner(stage, mapped.entity)
     number(stage)
-    _drop_unlinked(stage, mapping)
-
-
-def _drop_unlinked(stage: Stage, mapping: Mapping) -> None:
-    """Drop who was there to be linked: in a first load everybody, and nothing later asks."""
-    for mapped in mapping.entities:
-        for side in Side:
-            of_side = f"{mapped.entity}_{side}"
-            stage.drop(f"free_{of_side}", f"unlinked_{of_side}")
