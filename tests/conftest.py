@@ -61,10 +61,9 @@ def asks_for_prefect(file: Path) -> bool:
     return bool(_ASKS_FOR_PREFECT.search(file.read_text(encoding="utf-8")))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the long forms to the soak."""
-    chosen = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
-    leave(items, whole=not chosen and not config.getoption("keyword"))
+    leave(items)
 
 
 def pytest_collection_finish() -> None:

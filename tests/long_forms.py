@@ -45,33 +45,33 @@ LEFT = Path(__file__).with_suffix(".toml")
 """What CI leaves to the soak beside the matrices: tests that take seconds, each with the one that stands for it."""
 
 
-def leave(items: Sequence[pytest.Item], *, whole: bool) -> None:
-    """Mark those of the collected tests that `LEFT` names. Of a `whole` collection, a name in it that no test has is an error."""
-    cases = _by_test(items)
-    for names, instead in _listed():
-        left = [case for name in names for case in _meant(name, cases)]
-        stand = [case for case in _meant(instead, cases) if case not in left]
-        if whole and not (stand and all(_meant(name, cases) for name in names)):
-            raise pytest.UsageError(f"{LEFT.name}: no test is called {instead}, or one of {names}")
-        if not SOAK:
-            reason = f"a long form, of which CI tries {instead}: ./dev soak"
-            for case in left:
+def leave(items: Sequence[pytest.Item]) -> None:
+    """Mark those of the collected tests that `LEFT` names, but in the soak."""
+    if SOAK:
+        return
+    cases = by_test(items)
+    for names, instead in listed():
+        reason = f"a long form, of which CI tries {instead}: ./dev soak"
+        for name in names:
+            for case in meant(name, cases):
                 case.add_marker(pytest.mark.skip(reason=reason))
 
 
-def _listed() -> Iterator[tuple[list[str], str]]:
+def listed() -> Iterator[tuple[list[str], str]]:
+    """The names that are left, and the one that stands for them."""
     for each in tomllib.loads(LEFT.read_text(encoding="utf-8"))["left"]:
         yield each["tests"], each["instead"]
 
 
-def _by_test(items: Sequence[pytest.Item]) -> dict[str, list[pytest.Item]]:
+def by_test(items: Sequence[pytest.Item]) -> dict[str, list[pytest.Item]]:
+    """The collected cases of each test."""
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     return cases
 
 
-def _meant(name: str, cases: Mapping[str, list[pytest.Item]]) -> list[pytest.Item]:
+def meant(name: str, cases: Mapping[str, list[pytest.Item]]) -> list[pytest.Item]:
     """All cases of a test, or one, or, with a star at the end of the name, those that begin like it."""
     test, _, case = f"tests/{name}".partition("[")
     found = cases.get(test, [])

@@ -9,6 +9,6 @@ from reconcile.report.schema import schema
 
 def valid(document: Any) -> None:
     """Raise where a report, as it is read back from JSON, is not what its schema says."""
-    import jsonschema  # two seconds of CPU, of each process that collects the tests
+    import jsonschema  # takes two seconds: who asks for other tests need not wait for it
 
     jsonschema.validate(document, schema(), cls=jsonschema.Draft202012Validator)

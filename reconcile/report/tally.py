@@ -29,7 +29,7 @@ NAMES = {
 Entry = TypeVar("Entry", bound=Map[str, Any])
 
 _BITS = 1 << 27
-"""In how many places keys are met: two million leave one place of seventy to more than one."""
+"""How many places there are for names: of two million one in seventy meets another in its own."""
 
 
 class _Name(NamedTuple):
@@ -42,7 +42,7 @@ class _Name(NamedTuple):
 
 
 class Sieve:
-    """Lets those keys through that came more than once, in 32 MB however many there are.
+    """Lets those names through that came more than once, in 32 MB however many there are.
 
     A few others pass as well: whoever asks counts these by name, so that nothing depends on it.
     """

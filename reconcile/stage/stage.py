@@ -43,7 +43,7 @@ _FEW = 5_000  # rows of all snapshots together
 _AT_HAND = 100  # rows that need no file to come in
 _SHARED = 4 << 20  # bytes of a file that two threads are through with sooner than one
 _ROOMIER = "2GB"  # for a statement that does not fit into the usual limit
-_ROOM = 64 << 20  # bytes of the file's pages that stay
+_ROOM = 64 << 20  # bytes that stay of what can be read again from disk
 
 # DuckDB's hash changed between 1.1 and 1.3.
 _DIGEST_KIND = "'key+' || (hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
